@@ -1,0 +1,78 @@
+/** The same job through Podman's command line, for where Podman has no socket. */
+import { existsSync } from 'node:fs';
+import { execute, start } from '../../sys/proc.ts';
+import { onPath } from './endpoint.ts';
+import { ENGINE_FAILED, type EngineJob, failed, labelsOf } from './job.ts';
+import { type Leash, watchOwner } from './leash.ts';
+import { podmanRunArgv } from './podman-command.ts';
+import { handOnSignals, numberOf } from './signals.ts';
+
+interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const GO_PANIC = 2;
+
+/**
+ * Runs the job's container to its end; Podman removes it.
+ *
+ * @param leash released when the container is gone
+ * @returns the command's exit code; 128+N after signal N
+ * @throws `container-failed` if `podman` cannot be started
+ */
+export async function runByCommand(job: EngineJob, env: NodeJS.ProcessEnv, leash: Leash): Promise<number> {
+  const argv = podmanRunArgv(job.plan, {
+    rootless: job.engine.rootless,
+    name: job.name,
+    init: hasInit(env),
+    labels: labelsOf(job),
+    environment: env,
+  });
+  const signals = handOnSignals();
+  const child = start(argv, {
+    cwd: '/',
+    env,
+    stdio: [job.plan.stdin ? 'inherit' : 'ignore', 'inherit', 'inherit'],
+    // In a session of its own: a terminal's Ctrl-C comes once, through us.
+    detached: true,
+  });
+  signals.attach(async (signal) => {
+    // `podman run` hands on what it gets, but for these: the one cannot be caught, the other makes it print its own stack.
+    if (signal === 'SIGKILL' || signal === 'SIGQUIT') await killByCommand(job.name, signal, env);
+    else child.kill(signal);
+  });
+  const unwatch = watchOwner(job.owner, () => signals.raise('SIGKILL'));
+  try {
+    const { code, signal } = await new Promise<Ended>((resolve, reject) => {
+      child.once('error', (cause) =>
+        reject(failed(job, `podman could not be started: ${cause.message}`, ENGINE_FAILED, cause)),
+      );
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    // Podman that was killed, or that broke down as a program in Go does, leaves its container running.
+    if (code === null || code === GO_PANIC) await removeByCommand(job.name, env);
+    leash.release();
+    return code ?? 128 + numberOf(signal ?? 'SIGKILL');
+  } finally {
+    unwatch();
+    signals.stop();
+  }
+}
+
+async function killByCommand(name: string, signal: NodeJS.Signals, env: NodeJS.ProcessEnv): Promise<void> {
+  await execute(['podman', 'kill', `--signal=${signal}`, name], { cwd: '/', env });
+}
+
+/** Removes a container, running or not. */
+export async function removeByCommand(name: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const done = await execute(['podman', 'rm', '--force', '--volumes', '--time=0', name], { cwd: '/', env });
+  return done.code === 0 && done.stdout.length > 0;
+}
+
+/** Where Podman looks for its init, which is a package of its own (`init_path`, `helper_binaries_dir` in containers.conf(5)). */
+const INIT_FOLDERS = ['/usr/libexec/podman', '/usr/lib/podman', '/usr/local/libexec/podman', '/usr/local/lib/podman'];
+
+function hasInit(env: NodeJS.ProcessEnv): boolean {
+  return onPath('catatonit', env) || INIT_FOLDERS.some((folder) => existsSync(`${folder}/catatonit`));
+}

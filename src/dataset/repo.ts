@@ -1,0 +1,219 @@
+/** One Git repository of a dataset: where it is, how to speak to it, and what its configuration says. */
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { canonicalKey, type Config, configFrom } from '../core/config.ts';
+import { RepriseError } from '../core/errors.ts';
+import { quoteWord } from '../core/quote.ts';
+import type { Context } from '../sys/context.ts';
+import { lstatOrNull, readOrNull } from '../sys/files.ts';
+import { HELPER_VARIABLE, helperTag } from '../sys/owner.ts';
+import { execute, type ProcResult } from '../sys/proc.ts';
+
+export interface Repo {
+  /** Absolute path of the work tree, as the user reached it (symbolic links kept). */
+  readonly root: string;
+  /** The repository's own Git directory; for a linked work tree not the shared one. */
+  readonly gitDir: string;
+  /** The Git directory that holds refs and objects; equal to gitDir except in linked work trees. */
+  readonly commonDir: string;
+  readonly context: Context;
+}
+
+/** Where Git is asked: a repository, or any folder for what it says without one. */
+export type Place = Pick<Repo, 'root' | 'context'>;
+
+/** Finds the repository at or above an absolute folder, or null. Reads files only: no process is started. */
+export function findRepo(start: string, context: Context): Repo | null {
+  for (let folder = start; ; folder = dirname(folder)) {
+    const repo = repoAt(folder, context);
+    if (repo || folder === dirname(folder)) return repo;
+  }
+}
+
+/** The repository whose work tree is exactly this absolute folder, or null. */
+export function repoAt(root: string, context: Context): Repo | null {
+  const dotGit = join(root, '.git');
+  const stat = lstatOrNull(dotGit);
+  if (!stat) return null;
+  const gitDir = stat.isFile() ? gitFileTarget(dotGit, root) : dotGit;
+  if (gitDir === null || !isGitDir(gitDir)) return null;
+  const common = readOrNull(join(gitDir, 'commondir'));
+  return { root, gitDir, commonDir: common ? resolve(gitDir, common.toString('utf8').trim()) : gitDir, context };
+}
+
+/** As `findRepo`, for a dataset the user named or stands in; throws `no-dataset`. */
+export function requireRepo(start: string, context: Context, exact: boolean): Repo {
+  const repo = exact ? repoAt(start, context) : findRepo(start, context);
+  if (repo) return repo;
+  if (isGitDir(start) && lstatOrNull(join(start, 'objects'))) {
+    throw new RepriseError('no-dataset', `${start} is a bare repository, which has no files to work on`, {
+      hints: [`git clone ${quoteWord(start)}`],
+      data: { path: start },
+    });
+  }
+  throw new RepriseError('no-dataset', exact ? `No dataset is at ${start}` : `No dataset is at or above ${start}`, {
+    hints: ['reprise create --force .'],
+    data: { path: start },
+  });
+}
+
+function gitFileTarget(dotGit: string, root: string): string | null {
+  const match = /^gitdir: (.+?)\n?$/.exec(readFileSync(dotGit, 'utf8'));
+  return match ? resolve(root, match[1] as string) : null;
+}
+
+function isGitDir(path: string): boolean {
+  return statSync(join(path, 'HEAD'), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Variables that tie Git to another repository or index; inherited from a hook they would misdirect every call. */
+const MISLEADING = [
+  'GIT_DIR',
+  'GIT_WORK_TREE',
+  'GIT_INDEX_FILE',
+  'GIT_PREFIX',
+  'GIT_COMMON_DIR',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+  'GIT_NAMESPACE',
+  'GIT_LITERAL_PATHSPECS',
+  'GIT_GLOB_PATHSPECS',
+  'GIT_NOGLOB_PATHSPECS',
+  'GIT_ICASE_PATHSPECS',
+  'GIT_EXTERNAL_DIFF',
+] as const;
+
+const HELPER_TAG = helperTag();
+
+/** The environment for our own Git and git-annex calls: English messages, no prompt, no misdirection, `-c` passed on. */
+export function gitEnv(context: Context, extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {
+    ...context.env,
+    LC_MESSAGES: 'C',
+    LANGUAGE: 'C',
+    GIT_TERMINAL_PROMPT: '0',
+    [HELPER_VARIABLE]: HELPER_TAG,
+  };
+  for (const name of MISLEADING) delete env[name];
+  return { ...env, ...overridesAsEnv(context), ...extra };
+}
+
+/** `-c key=value` as Git's GIT_CONFIG_COUNT variables, after those already in the environment. */
+export function overridesAsEnv(context: Context): NodeJS.ProcessEnv {
+  if (context.overrides.length === 0) return {};
+  const first = Number(context.env['GIT_CONFIG_COUNT'] ?? 0);
+  const env: NodeJS.ProcessEnv = { GIT_CONFIG_COUNT: String(first + context.overrides.length) };
+  for (const [index, [key, value]] of context.overrides.entries()) {
+    env[`GIT_CONFIG_KEY_${first + index}`] = key;
+    env[`GIT_CONFIG_VALUE_${first + index}`] = value;
+  }
+  return env;
+}
+
+export interface GitOptions {
+  readonly input?: Buffer | string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Exit codes that are answers, not failures. Default [0]. */
+  readonly accept?: readonly number[];
+  readonly cwd?: string;
+}
+
+/**
+ * Runs Git in a repository and returns all that came out.
+ *
+ * Throws `git-failed` with Git's own words for any exit code not accepted.
+ */
+export async function git(repo: Place, args: readonly string[], options: GitOptions = {}): Promise<ProcResult> {
+  const result = await execute(['git', ...args], {
+    cwd: options.cwd ?? repo.root,
+    env: gitEnv(repo.context, options.env),
+    ...(options.input === undefined ? {} : { input: options.input }),
+  });
+  if (result.code !== null && (options.accept ?? [0]).includes(result.code)) return result;
+  throw gitFailure(args, result, repo);
+}
+
+/** As `git`, but returns stdout as text without its final newline. */
+export async function gitText(repo: Place, args: readonly string[], options: GitOptions = {}): Promise<string> {
+  return (await git(repo, args, options)).stdout.toString('utf8').replace(/\n$/, '');
+}
+
+function gitFailure(args: readonly string[], result: ProcResult, repo: Place): RepriseError {
+  const words = result.stderr.trim();
+  if (/No space left on device|Disk quota exceeded/.test(words)) {
+    return new RepriseError('disk-full', `There is no space left for Git in ${repo.root}`, {
+      hints: ['df -h .'],
+      data: { stderr: words },
+    });
+  }
+  if (/Please tell me who you are|empty ident name|unable to auto-detect email/.test(words)) {
+    return new RepriseError('identity-missing', 'Git does not know who commits', {
+      hints: ["git config --global user.name 'Your Name'", 'git config --global user.email you@example.org'],
+    });
+  }
+  const verb = args.find((arg, index) => !arg.startsWith('-') && args[index - 1] !== '-c') ?? '';
+  const how = result.signal ? `was ended by ${result.signal}` : `exited ${result.code}`;
+  return new RepriseError(
+    'git-failed',
+    `git ${verb} ${how} in ${repo.root}: ${words.split('\n').slice(-3).join(' ') || 'no message'}`,
+    {
+      data: { argv: ['git', ...args], stderr: words },
+    },
+  );
+}
+
+/**
+ * Reads a dataset's configuration.
+ *
+ * Rising precedence as DataLad's: the dataset's committed `.datalad/config`, then Git's own (system, global, local, environment),
+ * then DATALAD_* variables, then `-c`. A key given with `-c` replaces all its other values.
+ */
+export async function readConfig(repo: Repo): Promise<Config> {
+  const committed = join(repo.root, '.datalad/config');
+  const [branch, own] = await Promise.all([
+    lstatOrNull(committed)?.isFile() ? git(repo, ['config', '-z', '--list', '--no-includes', '-f', committed]) : null,
+    git(repo, ['config', '-z', '--list', '--includes'], { env: withoutOverrides(repo.context) }),
+  ]);
+  const replaced = new Set(repo.context.overrides.map(([key]) => canonicalKey(key)));
+  const pairs = [
+    ...(branch ? parseConfigList(branch.stdout).filter(([key]) => mayBeCommitted(key)) : []),
+    ...parseConfigList(own.stdout),
+    ...fromDataladEnv(repo.context.env),
+  ];
+  return configFrom([...pairs.filter(([key]) => !replaced.has(canonicalKey(key))), ...repo.context.overrides]);
+}
+
+/**
+ * Whether a setting counts when it comes from the dataset's own, possibly foreign, commit: DataLad's and ours do, Git's and git-annex's do not
+ * (neither tool reads them there), and never those of `LOCAL_ONLY`.
+ */
+function mayBeCommitted(key: string): boolean {
+  return /^(datalad|reprise)\./.test(key) && !LOCAL_ONLY.has(canonicalKey(key));
+}
+
+/** Which variables of the user's environment are recorded, and what is given up for a clone, is not for a dataset's author to say. */
+const LOCAL_ONLY: ReadonlySet<string> = new Set(['reprise.record.environment', 'datalad.clone.reckless']);
+
+function withoutOverrides(context: Context): NodeJS.ProcessEnv {
+  return { GIT_CONFIG_COUNT: context.env['GIT_CONFIG_COUNT'] };
+}
+
+/** Parses `git config -z --list`. */
+export function parseConfigList(output: Buffer): (readonly [string, string])[] {
+  return output
+    .toString('utf8')
+    .split('\0')
+    .filter((entry) => entry !== '')
+    .map((entry) => {
+      const at = entry.indexOf('\n');
+      // A key without "=" means true, as in Git.
+      return at === -1 ? [entry, 'true'] : [entry.slice(0, at), entry.slice(at + 1)];
+    });
+}
+
+/** DATALAD_RUN_RECORD__SIDECAR -> datalad.run.record-sidecar (DataLad's rule: two underscores are a hyphen, one is a dot). */
+function fromDataladEnv(env: NodeJS.ProcessEnv): (readonly [string, string])[] {
+  return Object.entries(env)
+    .filter((entry): entry is [string, string] => entry[0].startsWith('DATALAD_') && entry[1] !== undefined)
+    .map(([name, value]) => [name.replaceAll('__', '-').replaceAll('_', '.').toLowerCase(), value]);
+}

@@ -1,0 +1,26 @@
+/** The library: the verbs of the command line as functions, their options, what they return, and the codec of run records. */
+export { ERROR_CODES, type ErrorCode, type ErrorDetails, RepriseError } from './core/errors.ts';
+export type { Emit, Event, Result, Status, VerbOutcome } from './core/result.ts';
+export { create, type CreateOptions } from './dataset/create.ts';
+export { drop, type DropOptions } from './dataset/drop.ts';
+export { get, type GetOptions } from './dataset/get.ts';
+export { save, type SaveOptions } from './dataset/save.ts';
+export { status, type StatusOptions, type StatusOutcome, type StatusSummary } from './dataset/status-verb.ts';
+export { unlock, type UnlockOptions } from './dataset/unlock.ts';
+export { type Form, type MessageParts, type ParsedMessage, parseMessage, renderMessage } from './record/message.ts';
+export { type NormalisedRecord, normaliseRecord, type Oddity } from './record/normalise.ts';
+export type { RunRecord } from './record/run-record.gen.ts';
+export { decodeSidecar, encodeSidecar, sidecarId, sidecarPath } from './record/sidecar.ts';
+export { recover, type RecoverOptions } from './run/recover.ts';
+export { type AddOptions as ContainersAddOptions, containersAdd } from './images/add.ts';
+export { containersList, type ListOptions as ContainersListOptions } from './images/list.ts';
+export { containersRemove, type RemoveOptions as ContainersRemoveOptions } from './images/remove.ts';
+export { containersRun, type ContainersRunOptions } from './images/containers-run.ts';
+export { rerun, type RerunOptions } from './rerun/rerun.ts';
+export { type Attestation } from './rerun/attestations.ts';
+export { attestations, type AttestationsOptions } from './rerun/attestations-verb.ts';
+export { prefetch, type PrefetchOptions } from './rerun/prefetch.ts';
+export { stale, type StaleOptions, type StaleOutcome } from './rerun/stale-verb.ts';
+export { doctor, type DoctorOptions } from './doctor/doctor.ts';
+export { run, type RunOptions } from './run/run.ts';
+export { type Context, defaultContext } from './sys/context.ts';

@@ -1,0 +1,24 @@
+/** Refs that keep what a stopped rerun has left or made, so that nothing is lost when it goes on or is undone. */
+import { readRef } from '../dataset/refs.ts';
+import { git, type Repo } from '../dataset/repo.ts';
+import { keepAside } from '../run/unfinished.ts';
+
+/** Keeps a commit under a name, or the next one that is free; returns the ref. */
+export async function keepCommit(repo: Repo, name: string, commit: string): Promise<string> {
+  const ref = await freeRef(repo, name);
+  await git(repo, ['update-ref', '-m', 'rerun', ref, commit]);
+  return ref;
+}
+
+/** Keeps what differs from the last commit, and takes it out of the work tree; returns the ref, null where nothing differs. */
+export async function keepFiles(repo: Repo, name: string, message: string): Promise<string | null> {
+  const ref = await freeRef(repo, name);
+  return (await keepAside(repo, ref, message, null)) ? ref : null;
+}
+
+async function freeRef(repo: Repo, name: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const ref = number === 1 ? name : `${name}-${number}`;
+    if ((await readRef(repo, ref)) === null) return ref;
+  }
+}

@@ -1,0 +1,137 @@
+/** Histories to be rerun, records that nobody of us has written, and what a rerun says and leaves. */
+import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Outcome, World } from './world.ts';
+
+/** A copy of a dataset, with an index that Git need not refresh. */
+export function copyOf(world: World, template: string, name: string): string {
+  const copy = world.path(name);
+  cpSync(template, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  world.git(copy, 'status');
+  return copy;
+}
+
+/** A message as DataLad lays it out, around anything at all. */
+export function messageAround(body: string, message = 'a record'): string {
+  return `[DATALAD RUNCMD] ${message}\n\n=== Do not change lines below ===\n${body}\n^^^ Do not change lines above ^^^\n`;
+}
+
+/** Commits what a shell line does with a message that is taken as it is; returns the commit. */
+export function commitVerbatim(world: World, dataset: string, message: string | Buffer, line = 'true'): string {
+  world.sh(dataset, line);
+  world.git(dataset, '-c', 'annex.gitaddtoannex=false', 'add', '-A');
+  const args = ['git', 'commit', '-q', '--allow-empty', '--no-verify', '--cleanup=verbatim', '-F', '-'];
+  world.ok(args, { cwd: dataset, input: message });
+  return world.git(dataset, 'rev-parse', 'HEAD');
+}
+
+/** A commit that looks as if somebody's tool had recorded a run: the record is written as it is given. */
+export function recordedBy(world: World, dataset: string, record: unknown, line?: string, message?: string): string {
+  return commitVerbatim(world, dataset, messageAround(JSON.stringify(record, null, 1), message), line);
+}
+
+/** A result as `-f json` prints it. */
+export type Printed = Readonly<Record<string, unknown>>;
+
+/** The results that `reprise -f json` has printed. */
+export function printed(outcome: Pick<Outcome, 'stdout'>): readonly Printed[] {
+  return outcome.stdout
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Printed);
+}
+
+/** `path verdict` of every output of every replayed run. */
+export function verdictsOf(outcome: Pick<Outcome, 'stdout'>): readonly string[] {
+  return printed(outcome)
+    .filter((result) => result['action'] === 'compare')
+    .flatMap((result) => result['outputs'] as readonly Printed[])
+    .map((output) => `${String(output['path'])} ${String(output['verdict'])}`);
+}
+
+/** Attestations that a dataset keeps, oldest commit's first. */
+export function attestationsIn(world: World, dataset: string): readonly Printed[] {
+  const ref = 'refs/reprise/attestations';
+  if (world.exec(['git', 'rev-parse', '--verify', '--quiet', ref], { cwd: dataset }).code !== 0) return [];
+  const paths = world.git(dataset, 'ls-tree', '-r', '--name-only', ref).split('\n');
+  return paths.map((path) => JSON.parse(world.git(dataset, 'cat-file', 'blob', `${ref}:${path}`)) as Printed);
+}
+
+/** Whether a rerun waits to be continued or aborted. */
+export function isPending(dataset: string): boolean {
+  return existsSync(join(dataset, '.git/reprise/rerun/request.json'));
+}
+
+/** Where a dataset is, as far as a rerun that is undone has to bring it back. */
+export interface Place {
+  readonly head: string;
+  readonly commit: string;
+  readonly branches: string;
+  readonly staged: string;
+  readonly status: string;
+  readonly files: string;
+}
+
+/** Where content is stays known when a rerun is undone. */
+const ANNEX_BRANCH = /^refs\/heads\/git-annex .*\n?/m;
+
+/** Branches, index and work tree, without what merely tells when something was written. */
+export function placeOf(world: World, dataset: string): Place {
+  return {
+    head: world.exec(['git', 'symbolic-ref', '-q', 'HEAD'], { cwd: dataset }).stdout,
+    commit: world.git(dataset, 'rev-parse', 'HEAD'),
+    branches: world
+      .git(dataset, 'for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads')
+      .replace(ANNEX_BRANCH, ''),
+    staged: world.git(dataset, 'ls-files', '--stage'),
+    status: world.git(dataset, 'status', '--porcelain', '-uall', '--ignored'),
+    files: filesOf(world, dataset),
+  };
+}
+
+/** Throws, with the lines that differ, unless two states are equal: to be seen where many cases fail in one test. */
+export function assertSame(now: object, wanted: object): void {
+  const linesOf = (state: object) =>
+    Object.entries(state).flatMap(([key, value]) =>
+      String(value)
+        .split('\n')
+        .map((line) => `${key}: ${line}`),
+    );
+  const [have, want] = [linesOf(now), linesOf(wanted)];
+  const extra = have.filter((line) => !want.includes(line)).map((line) => `+ ${line}`);
+  const missing = want.filter((line) => !have.includes(line)).map((line) => `- ${line}`);
+  if (extra.length + missing.length > 0) throw new Error([...missing, ...extra].join('\n'));
+}
+
+/** Names, kinds, link targets and content of the work tree. */
+export function filesOf(world: World, dataset: string): string {
+  return world.sh(
+    dataset,
+    'find . -name .git -prune -o -printf "%y %p %l\\n" | sort; ' +
+      'find . -name .git -prune -o -type f -print0 | sort -z | xargs -0r sha256sum',
+  );
+}
+
+/** Refs of work that was undone, and of work that was cut off. */
+export function keptRefs(world: World, dataset: string): readonly string[] {
+  const refs = ['refs/reprise/aborted', 'refs/reprise/unfinished'];
+  const lines = world.git(dataset, 'for-each-ref', '--format=%(refname)', ...refs).split('\n');
+  return lines.filter((line) => line !== '');
+}
+
+/** What no rerun may leave behind when it is done or undone. */
+export function tracesIn(world: World, dataset: string): readonly string[] {
+  const gitDir = join(dataset, '.git');
+  const own = join(gitDir, 'reprise');
+  const below = (folder: string) => (existsSync(folder) ? readdirSync(folder) : []);
+  const files = [...below(gitDir), ...below(own)].filter((name) =>
+    /lock|\.part$|^index\.|marks|\.break|^rerun$|CHERRY_PICK|MERGE_HEAD|sequencer/.test(name),
+  );
+  const refs = world.git(dataset, 'for-each-ref', '--format=%(refname)', 'refs/reprise/landing').split('\n');
+  return [...files, ...below(join(own, 'runs')), ...refs.filter((ref) => ref !== '')];
+}
+
+/** The lines that a program offered to be typed next. */
+export function hintsOf(outcome: Pick<Outcome, 'stderr'>): readonly string[] {
+  return [...outcome.stderr.matchAll(/^hint: (.*)$/gm)].map((match) => match[1] as string);
+}
