@@ -13,16 +13,17 @@ import { putOnLeash } from '../containers/engine/leash.ts';
 import { type Removal, removeAbandoned } from '../containers/engine/remove.ts';
 import { RepriseError } from '../core/errors.ts';
 import { VERSION } from '../core/version.ts';
-import { randomId } from '../sys/owner.ts';
+import { HELPER_VARIABLE, helperTagOf, randomId } from '../sys/owner.ts';
 import { failureText } from '../report/failure.ts';
 
 async function run(job: EngineJob): Promise<number> {
   checkMounts(job);
   const removal: Removal = { endpoint: job.engine.endpoint, what: 'container', name: job.name };
-  const leash = putOnLeash(
-    [process.execPath, process.argv[1] as string, 'remove', JSON.stringify(removal)],
-    process.env,
-  );
+  const leash = putOnLeash([process.execPath, process.argv[1] as string, 'remove', JSON.stringify(removal)], {
+    ...process.env,
+    // `recover` waits for it: until the container is gone, its command goes on writing.
+    [HELPER_VARIABLE]: helperTagOf(job.owner),
+  });
   return job.engine.endpoint.via === 'command'
     ? runByCommand(job, process.env, leash)
     : runContainer(job, process, process.env, leash);

@@ -7,7 +7,7 @@
  * which the next one of us completes or undoes the step (`settle`).
  */
 import { constants, copyFileSync, linkSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
@@ -18,6 +18,9 @@ import { readRef } from './refs.ts';
 
 /** How long a foreign Git process may hold the index before we give up. */
 const INDEX_PATIENCE_MS = 2 * 60 * 1000;
+
+/** How long a foreign Git process may hold a ref: as a rule it takes milliseconds, but it may run a hook meanwhile. */
+const REF_PATIENCE_MS = 15 * 1000;
 
 export interface RefChange {
   /** Full name of a ref, or `HEAD` when it is detached. */
@@ -154,7 +157,7 @@ function parseMarker(bytes: Buffer | null): Marker | null {
   }
 }
 
-/** One transaction of compare-and-swap changes; false when an old value did not hold. */
+/** One transaction of compare-and-swap changes; false when an old value did not hold. Throws `lock-timeout`. */
 export async function updateRefs(repo: Repo, changes: readonly RefChange[], reason: string): Promise<boolean> {
   const lines: string[] = [];
   for (const { ref, from, to } of changes) {
@@ -167,18 +170,35 @@ export async function updateRefs(repo: Repo, changes: readonly RefChange[], reas
   // As Git's own commands do: whoever set GIT_REFLOG_ACTION wants to find these entries again.
   const action = repo.context.env['GIT_REFLOG_ACTION'];
   const firstLine = (action ? reason.replace(/^commit/, action) : reason).split('\n', 1)[0] ?? '';
-  const result = await git(repo, ['update-ref', '-m', firstLine.slice(0, 500), '--stdin'], {
-    input: lines.join('\n'),
-    accept: [0, 128],
-  });
-  if (result.code === 0) return true;
-  // "is at X but expected Y", "reference already exists", and a ref lock held by somebody for a moment: all mean "look again".
-  if (
-    /but expected|already exists|unable to resolve reference|File exists|cannot lock ref/.test(result.stderr) &&
-    !/No space left/.test(result.stderr)
-  )
-    return false;
-  throw new RepriseError('git-failed', `git update-ref failed in ${repo.root}: ${result.stderr.trim()}`, {
-    data: { stderr: result.stderr },
+  const deadline = Date.now() + REF_PATIENCE_MS;
+  for (;;) {
+    const { code, stderr } = await git(repo, ['update-ref', '-m', firstLine.slice(0, 500), '--stdin'], {
+      input: lines.join('\n'),
+      accept: [0, 128],
+    });
+    if (code === 0) return true;
+    const [, held] = /Unable to create '(.+\.lock)': File exists/.exec(stderr) ?? [];
+    if (held !== undefined) {
+      if (Date.now() > deadline) throw refHeld(repo, held);
+      await sleep(3 + Math.random() * 20);
+      continue;
+    }
+    // "is at X but expected Y" and the like mean "look again".
+    if (/but expected|already exists|unable to resolve reference|cannot lock ref/.test(stderr) && !isFull(stderr))
+      return false;
+    throw new RepriseError('git-failed', `git update-ref failed in ${repo.root}: ${stderr.trim()}`, {
+      data: { stderr },
+    });
+  }
+}
+
+function isFull(stderr: string): boolean {
+  return stderr.includes('No space left');
+}
+
+function refHeld(repo: Repo, lock: string): RepriseError {
+  return new RepriseError('lock-timeout', `Another Git process has been holding ${lock} for too long`, {
+    hints: [`rm ${quoteWord(resolve(repo.root, lock))}   # only if no Git process is running`],
+    data: { path: lock },
   });
 }

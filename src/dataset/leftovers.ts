@@ -25,13 +25,30 @@ const LOCK_AGE_MS = 1000;
  * For callers that know that nobody is at work here; landings that were cut off are left to `clearLeftovers`.
  */
 export async function clearGitLocks(repo: Repo): Promise<void> {
-  const deadline = Date.now() + ORPHAN_PATIENCE_MS;
-  while (orphanedHelpers().length > 0 && Date.now() < deadline) await sleep(20);
-  for (const lock of [
+  await orphansEnded();
+  await clearLocks([
     ...locksIn(repo.gitDir, false),
     ...locksIn(repo.commonDir, false),
     ...locksIn(join(repo.commonDir, 'refs'), true),
-  ]) {
+  ]);
+}
+
+/** The same for refs alone: unlike the index, whose lock a `git commit` holds while its editor is open, these are never held for long. */
+async function clearRefLocks({ gitDir, commonDir }: Repo): Promise<void> {
+  await clearLocks([
+    join(gitDir, 'HEAD.lock'),
+    join(commonDir, 'packed-refs.lock'),
+    ...locksIn(join(commonDir, 'refs'), true),
+  ]);
+}
+
+async function orphansEnded(): Promise<void> {
+  const deadline = Date.now() + ORPHAN_PATIENCE_MS;
+  while (orphanedHelpers().length > 0 && Date.now() < deadline) await sleep(20);
+}
+
+async function clearLocks(locks: readonly string[]): Promise<void> {
+  for (const lock of locks) {
     for (let stat = lstatOrNull(lock); stat !== null; stat = lstatOrNull(lock)) {
       // A marker of a landing names its owner.
       if (readOrNull(lock)?.toString('latin1').startsWith('{')) break;
@@ -59,8 +76,7 @@ const GIT_LOCK = /\.lock$/;
 
 /** Clears a dataset and every installed subdataset below it, once nothing that a killed process has started is still at work. */
 export async function clearLeftovers(repo: Repo): Promise<void> {
-  const deadline = Date.now() + ORPHAN_PATIENCE_MS;
-  while (orphanedHelpers().length > 0 && Date.now() < deadline) await sleep(20);
+  await orphansEnded();
   await clearBelow(repo);
 }
 
@@ -74,6 +90,7 @@ async function clearOne(repo: Repo): Promise<void> {
   clearWorkspaces(repo);
   const lock = await takeSaveLock(repo);
   try {
+    await clearRefLocks(repo);
     await settle(repo);
     const refs = await gitText(repo, ['for-each-ref', '--format=delete %(refname)', 'refs/reprise/landing/']);
     if (refs !== '') await git(repo, ['update-ref', '--stdin'], { input: `${refs}\n` });

@@ -6,7 +6,7 @@ import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
 import type { Context } from '../sys/context.ts';
 import { lstatOrNull, readOrNull } from '../sys/files.ts';
-import { HELPER_VARIABLE, helperTag } from '../sys/owner.ts';
+import { HELPER_VARIABLE, helperTagOf, thisOwner } from '../sys/owner.ts';
 import { execute, type ProcResult } from '../sys/proc.ts';
 
 export interface Repo {
@@ -83,7 +83,7 @@ const MISLEADING = [
   'GIT_EXTERNAL_DIFF',
 ] as const;
 
-const HELPER_TAG = helperTag();
+const HELPER_TAG = helperTagOf(thisOwner());
 
 /** The environment for our own Git and git-annex calls: English messages, no prompt, no misdirection, `-c` passed on. */
 export function gitEnv(context: Context, extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {

@@ -77,9 +77,9 @@ export function randomId(): string {
 /** Variable in the environment of our own helpers (never of a user's command) that says whose they are. */
 export const HELPER_VARIABLE = 'REPRISE_HELPER_OF';
 
-/** The value of `HELPER_VARIABLE` for this process's helpers. */
-export function helperTag(): string {
-  return `${process.pid}.${startTime(process.pid) ?? 0}`;
+/** The value of `HELPER_VARIABLE` for an owner's helpers. */
+export function helperTagOf({ pid, start }: Owner): string {
+  return `${pid}.${start}`;
 }
 
 /** Helpers that go on although the process that started them is gone (proc(5), `environ`); none where the system does not tell. */
