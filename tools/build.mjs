@@ -72,11 +72,19 @@ async function program() {
     ...COMMON,
     entryPoints: ['src/cli/main.ts'],
     outfile: 'main.cjs',
+    // All of it is read at every start, so that its length counts; names stay, for reports of bugs.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 120,
+    // What modules are asked instead of __dirname.
+    define: { ...COMMON.define, 'import.meta.url': 'undefined' },
     // An import() in code that V8 takes from its compiled form has lost the module it belongs to.
     supported: { 'dynamic-import': false },
     format: 'cjs',
   });
   const { text } = outputFiles[0];
+  // Read as Latin-1, which takes no decoding.
+  if (/[^\x00-\x7f]/.test(text)) throw new Error('the program is not plain ASCII, which esbuild makes of all else');
   const name = `program-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
   const code = await compiledForm(text, name);
   return [
@@ -108,7 +116,7 @@ const cache = join(__dirname, \`${name}.\${process.versions.v8}-\${process.arch}
 let start;
 if (existsSync(cache)) {
   const { Script } = require('node:vm');
-  const source = \`(function (exports, require, module, __filename, __dirname) {\${readFileSync(file, 'utf8')}\\n})\`;
+  const source = \`(function (exports, require, module, __filename, __dirname) {\${readFileSync(file, 'latin1')}\\n})\`;
   const script = new Script(source, { filename: '${name}.cjs', cachedData: readFileSync(cache) });
   if (!script.cachedDataRejected) start = script.runInThisContext();
 }
@@ -131,7 +139,7 @@ async function compiledForm(text, name) {
       warm,
       `const { Script } = require('node:vm'); const { readFileSync, writeFileSync } = require('node:fs');
 const file = ${JSON.stringify(file)};
-const source = \`(function (exports, require, module, __filename, __dirname) {\${readFileSync(file, 'utf8')}\\n})\`;
+const source = \`(function (exports, require, module, __filename, __dirname) {\${readFileSync(file, 'latin1')}\\n})\`;
 const script = new Script(source, { filename: ${JSON.stringify(`${name}.cjs`)} });
 process.on('exit', () => writeFileSync(file + '.cache', script.createCachedData()));
 script.runInThisContext()(exports, require, module, file, __dirname);`,

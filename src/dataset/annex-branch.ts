@@ -5,9 +5,9 @@ import { lstatOrNull } from '../sys/files.ts';
 import { objectPath } from './annex/keys.ts';
 import { addPresence, journalName, logPath } from './annex/location-log.ts';
 import type { TreeChange } from './fast-import.ts';
+import { type ObjectReader, withObjects } from './object-reader.ts';
 import { readRef } from './refs.ts';
-import { git, type Repo } from './repo.ts';
-import { parseBatch } from './worktree.ts';
+import type { Repo } from './repo.ts';
 
 const ANNEX_BRANCH = 'refs/heads/git-annex';
 
@@ -21,22 +21,19 @@ export interface LocationLogs {
   readonly texts: ReadonlyMap<string, string | null>;
 }
 
-/** Reads the logs of keys with one process; null where there is no `git-annex` branch. */
+/** Reads the logs of keys; null where there is no `git-annex` branch. */
 export async function readLocationLogs(
   repo: Repo,
   uuid: string,
   keys: readonly string[],
+  objects: ObjectReader,
 ): Promise<LocationLogs | null> {
   const commit = await readRef(repo, ANNEX_BRANCH);
   if (commit === null) return null;
   const wanted = [...new Set(keys)];
   if (wanted.length === 0) return { uuid, commit, texts: new Map() };
-  const names = wanted.map((key) =>
-    Buffer.concat([Buffer.from(`${commit}:`), encodeName(logPath(key)), Buffer.from('\n')]),
-  );
-  const contents = parseBatch(
-    (await git(repo, ['cat-file', '--buffer', '--batch'], { input: Buffer.concat(names) })).stdout,
-  );
+  const names = wanted.map((key) => Buffer.concat([Buffer.from(`${commit}:`), encodeName(logPath(key))]));
+  const contents = await objects.read(names);
   return { uuid, commit, texts: new Map(wanted.map((key, index) => [key, contents[index]?.toString('utf8') ?? null])) };
 }
 
@@ -67,7 +64,9 @@ export async function planPresence(
   const from = await readRef(repo, ANNEX_BRANCH);
   // A key that was not asked about must not be taken for one without a log: its other holders would be forgotten.
   const isKnown = from === known.commit && keys.every((key) => known.texts.has(key));
-  const logs = isKnown ? known : await readLocationLogs(repo, known.uuid, keys);
+  const logs = isKnown
+    ? known
+    : await withObjects(repo, (objects) => readLocationLogs(repo, known.uuid, keys, objects));
   if (logs === null) return null;
   const now = date ?? Date.now() / 1000;
   const changes = [...new Set(keys)]

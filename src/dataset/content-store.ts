@@ -12,6 +12,7 @@ import { relink } from './annex/work-tree-links.ts';
 import { isAnnexed, withAnnex } from './annex-init.ts';
 import { type LocationLogs, readLocationLogs } from './annex-branch.ts';
 import { type Decision, type SortedContent, sortContent } from './native-decision.ts';
+import { type ObjectReader, withObjects } from './object-reader.ts';
 import { objectFile } from './presence.ts';
 import type { Repo } from './repo.ts';
 import { shareContent } from './workspace-content.ts';
@@ -91,8 +92,10 @@ export async function storeContent(
   }
   if (fresh.length + keys.size === 0)
     return { plain, filtered, viaAnnex: [], present, keys, linkShas: new Map(), logs: null };
-  const { decision, sorted } = await sortContent(repo, config, fresh);
-  const { stored, left, logs } = await addNatively(repo, decision, sorted.annexed, keys);
+  const { sorted, stored, left, logs } = await withObjects(repo, async (objects) => {
+    const { decision, sorted } = await sortContent(repo, config, fresh, objects);
+    return { sorted, ...(await addNatively(repo, decision, sorted.annexed, keys, objects)) };
+  });
   plain.push(...stored, ...sorted.inGit);
   return {
     plain,
@@ -127,6 +130,7 @@ async function addNatively(
   decision: Decision,
   files: SortedContent['annexed'],
   keys: Map<string, string>,
+  objects: ObjectReader,
 ): Promise<{
   readonly stored: readonly string[];
   readonly left: readonly string[];
@@ -139,7 +143,12 @@ async function addNatively(
     return hashUntilStill(repo, path, rules);
   });
   emit({ kind: 'progress-end', label: 'add' });
-  const logs = await readLocationLogs(repo, decision.uuid, [...keys.values(), ...hashed.map((file) => file.key)]);
+  const logs = await readLocationLogs(
+    repo,
+    decision.uuid,
+    [...keys.values(), ...hashed.map((file) => file.key)],
+    objects,
+  );
   // In a workspace no pointer waits for content that the source has: it is brought here, and the files become links to it.
   shareContent(
     repo,

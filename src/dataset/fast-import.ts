@@ -2,6 +2,7 @@
 import { encodeName } from '../core/bytes.ts';
 import type { Config } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
+import { plainIdentity } from './plain-identity.ts';
 import { git, gitText, type Place, type Repo } from './repo.ts';
 
 /** One changed path of a commit. Blobs are in the object store already, or given as content. */
@@ -104,8 +105,10 @@ export interface Identities {
  * before a lock is taken, and used under it.
  */
 export async function identities(repo: Repo, config: Config): Promise<(fakeDate: number | null) => Identities> {
-  const committer = await identity(repo, 'GIT_COMMITTER_IDENT');
-  const author = mayDiffer(repo, config) ? await identity(repo, 'GIT_AUTHOR_IDENT') : committer;
+  const isOne = !mayDiffer(repo, config);
+  const plain = isOne ? plainIdentity(config, repo.context.env) : null;
+  const committer = plain ?? (await identity(repo, 'GIT_COMMITTER_IDENT'));
+  const author = isOne ? committer : await identity(repo, 'GIT_AUTHOR_IDENT');
   const { GIT_AUTHOR_DATE: authorDate, GIT_COMMITTER_DATE: committerDate } = repo.context.env;
   const stamp = (who: string, fixed: string | undefined) =>
     fixed ? who : who.replace(/\d+( [+-]\d{4})$/, `${Math.floor(Date.now() / 1000)}$1`);

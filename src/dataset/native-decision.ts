@@ -12,19 +12,16 @@ import {
 } from './annex/eligibility.ts';
 import type { IngestRules } from './annex/ingest.ts';
 import { decideLargeness } from './annex/largefiles.ts';
+import type { ObjectReader } from './object-reader.ts';
 import { readHead } from './refs.ts';
 import { git, type Repo } from './repo.ts';
-import { parseBatch } from './worktree.ts';
 
 export type Decision = NativeAddDecision & { readonly branchLargefiles: string | undefined };
 
 /** Whether content may be added natively: from configuration, files, and settings in the `git-annex` branch. */
-async function decideNative(repo: Repo, config: Config): Promise<Decision> {
-  const [head, log] = await Promise.all([
-    readHead(repo),
-    git(repo, ['cat-file', '--buffer', '--batch'], { input: 'refs/heads/git-annex:config.log\n' }),
-  ]);
-  const branchConfig = parseBranchConfig(parseBatch(log.stdout)[0]?.toString('utf8') ?? '');
+async function decideNative(repo: Repo, config: Config, objects: ObjectReader): Promise<Decision> {
+  const [head, [log]] = await Promise.all([readHead(repo), objects.read(['refs/heads/git-annex:config.log'])]);
+  const branchConfig = parseBranchConfig(log?.toString('utf8') ?? '');
   if (!branchConfig)
     return { ok: false, reason: 'config.log of the git-annex branch has an unknown form', branchLargefiles: undefined };
   const hooks = config.get('core.hookspath') ?? `${repo.commonDir}/hooks`;
@@ -44,8 +41,9 @@ export async function sortContent(
   repo: Repo,
   config: Config,
   paths: readonly string[],
+  objects: ObjectReader,
 ): Promise<{ readonly decision: Decision; readonly sorted: SortedContent }> {
-  const [decision, attributes] = await Promise.all([decideNative(repo, config), readAttributes(repo, paths)]);
+  const [decision, attributes] = await Promise.all([decideNative(repo, config, objects), readAttributes(repo, paths)]);
   if (!decision.ok) return { decision, sorted: { annexed: [], inGit: [], undecided: paths } };
   // DataLad sets annex.dotfiles for each of its calls, so that dotfiles are annexed like others.
   const dotfiles =

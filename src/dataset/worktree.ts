@@ -3,6 +3,7 @@ import { decodeName } from '../core/bytes.ts';
 import { parsePointer } from './annex/keys.ts';
 import { annexDates } from './fake-dates.ts';
 import { assertIndex } from './index-check.ts';
+import { nextAnswer } from './object-reader.ts';
 import { git, type Repo } from './repo.ts';
 import { isPassable, selectBelow } from './tracked.ts';
 
@@ -136,18 +137,8 @@ export async function readBlobs(
 /** Splits the output of `git cat-file --batch` into contents; null for an object that is missing. */
 export function parseBatch(output: Buffer): (Buffer | null)[] {
   const contents: (Buffer | null)[] = [];
-  for (let at = 0; at < output.length; ) {
-    const end = output.indexOf(0x0a, at);
-    const header = output.subarray(at, end).toString('latin1');
-    const size = /^\S+ \S+ (\d+)$/.exec(header)?.[1];
-    if (size === undefined) {
-      contents.push(null);
-      at = end + 1;
-    } else {
-      contents.push(output.subarray(end + 1, end + 1 + Number(size)));
-      at = end + 1 + Number(size) + 1;
-    }
-  }
+  for (let answer = nextAnswer(output, 0); answer !== null; answer = nextAnswer(output, answer.end))
+    contents.push(answer.content);
   return contents;
 }
 

@@ -63,3 +63,30 @@ test('a record holds no variable that only the dataset asks for', () => {
   expect(ended.code, ended.stderr).toBe(0);
   expect(world.git(dataset, 'log', '-1', '--format=%B')).not.toContain('do not record');
 });
+
+test('a commit includes no other files, and what the user includes is the user’s', async () => {
+  const other = world.path('other.config');
+  world.write(other, '[datalad "run.substitutions"]\n\tfrom = elsewhere\n[reprise "record"]\n\tenvironment = SECRET\n');
+  world.write(
+    `${dataset}/.datalad/config`,
+    `[include]\n\tpath = ${other}\n[datalad "run.substitutions"]\n\town = yes\n`,
+  );
+  const including = await configWith();
+  expect(including.get('datalad.run.substitutions.own')).toBe('yes');
+  expect(including.get('datalad.run.substitutions.from')).toBeUndefined();
+  expect(including.getAll('include.path')).toEqual([]);
+
+  world.write(`${dataset}/.datalad/config`, '[reprise "record"]\n\tenvironment = SECRET\n[datalad]\n\tflag\n');
+  expect((await configWith()).get('datalad.flag')).toBe('true');
+  world.git(dataset, 'config', 'include.path', `${dataset}/.datalad/config`);
+  expect((await configWith()).getAll('reprise.record.environment')).toEqual(['SECRET']);
+  world.git(dataset, 'config', '--unset', 'include.path');
+});
+
+test('a commit whose settings cannot be read is named', async () => {
+  world.write(`${dataset}/.datalad/config`, '[datalad\n');
+  await expect(configWith()).rejects.toMatchObject({
+    code: 'git-failed',
+    message: expect.stringContaining('.datalad/config'),
+  });
+});

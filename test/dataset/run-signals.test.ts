@@ -224,7 +224,7 @@ sys.exit(os.waitstatus_to_exitcode(status) & 255)
     const ended = await disturbed(
       dataset,
       ['-o', '*.dat'],
-      'echo partial >a.dat; sleep 2; echo whole >a.dat; exit 0',
+      `echo partial >a.dat; until [ -e "${dataset}.go" ]; do sleep 0.05; done; echo whole >a.dat; exit 0`,
       (reprise, own) => {
         pid = own;
         process.kill(reprise, 'SIGKILL');
@@ -235,6 +235,7 @@ sys.exit(os.waitstatus_to_exitcode(status) & 255)
     const early = world.reprise(dataset, ['recover']);
     expect(`${early.code} ${early.stderr}`).toMatch(/^0 .*is still going on/);
     expect(world.reprise(dataset, ['recover', '--list']).stdout).toMatch(/running/);
+    world.write(`${dataset}.go`, '');
     await recoverAll(world, dataset);
     expect(isAlive(pid)).toBe(false);
     expect(recordOf(world, dataset)).toMatchObject({ exit: 0, outputs: ['*.dat'] });
