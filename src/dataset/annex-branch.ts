@@ -82,5 +82,5 @@ export async function planPresence(
 }
 
 function isJournalled(repo: Repo, key: string): boolean {
-  return lstatOrNull(join(repo.gitDir, 'annex/journal', journalName(logPath(key)))) !== null;
+  return lstatOrNull(join(repo.commonDir, 'annex/journal', journalName(logPath(key)))) !== null;
 }

@@ -1,7 +1,7 @@
 /** One Git repository of a dataset: where it is, how to speak to it, and what its configuration says. */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { splitNul } from '../core/bytes.ts';
+import { decodeName, fsPath, splitNul } from '../core/bytes.ts';
 import { canonicalKey, type Config, configFrom } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
@@ -33,13 +33,25 @@ export function findRepo(start: string, context: Context): Repo | null {
 
 /** The repository whose work tree is exactly this absolute folder, or null. */
 export function repoAt(root: string, context: Context): Repo | null {
+  const gitDir = gitDirOf(root);
+  if (gitDir === null || !isGitDir(gitDir)) return null;
+  const common = readOrNull(join(gitDir, 'commondir'))?.toString('utf8').trim();
+  return { root, gitDir, commonDir: common ? resolve(realOf(gitDir), common) : gitDir, context };
+}
+
+/** What `.git` of a folder stands for, or null. git-annex makes a link of the file that it is in submodules and linked work trees. */
+function gitDirOf(root: string): string | null {
   const dotGit = join(root, '.git');
   const stat = lstatOrNull(dotGit);
-  if (!stat) return null;
-  const gitDir = stat.isFile() ? gitFileTarget(dotGit, root) : dotGit;
-  if (gitDir === null || !isGitDir(gitDir)) return null;
-  const common = readOrNull(join(gitDir, 'commondir'));
-  return { root, gitDir, commonDir: common ? resolve(gitDir, common.toString('utf8').trim()) : gitDir, context };
+  if (stat?.isFile()) return gitFileTarget(dotGit, root);
+  if (!stat?.isSymbolicLink()) return stat && dotGit;
+  if (!existsSync(fsPath(dotGit))) return null;
+  const real = realOf(dotGit);
+  return lstatOrNull(real)?.isFile() ? gitFileTarget(real, root) : real;
+}
+
+function realOf(path: string): string {
+  return decodeName(realpathSync(fsPath(path), 'buffer'));
 }
 
 /** As `findRepo`, for a dataset the user named or stands in; throws `no-dataset`. */
@@ -59,12 +71,12 @@ export function requireRepo(start: string, context: Context, exact: boolean): Re
 }
 
 function gitFileTarget(dotGit: string, root: string): string | null {
-  const match = /^gitdir: (.+?)\n?$/.exec(readFileSync(dotGit, 'utf8'));
+  const match = /^gitdir: (.+?)\n?$/.exec(readFileSync(fsPath(dotGit), 'utf8'));
   return match ? resolve(root, match[1] as string) : null;
 }
 
 function isGitDir(path: string): boolean {
-  return statSync(join(path, 'HEAD'), { throwIfNoEntry: false }) !== undefined;
+  return lstatOrNull(join(path, 'HEAD')) !== null;
 }
 
 /** Variables that tie Git to another repository or index; inherited from a hook they would misdirect every call. */

@@ -47,10 +47,12 @@ export function planContainer(
   };
 }
 
-/** Where `.git` is a link out of the root, as git-annex makes it of a submodule's, annexed files lead through it. */
-function gitDirMount({ root, gitDir }: Repo): readonly Mount[] {
+/** Where `.git` is a link out of the root, as git-annex makes it of a submodule's or a linked work tree's, annexed files lead through it. */
+function gitDirMount({ root, gitDir, commonDir }: Repo): readonly Mount[] {
   const link = join(root, '.git');
   if (!lstatOrNull(link)?.isSymbolicLink()) return [];
   const target = decodeName(readlinkSync(fsPath(link), 'buffer'));
-  return [{ source: gitDir, target: posix.resolve(DATASET_PATH, target), readonly: false }];
+  // From a linked work tree on to the annex that it shares.
+  const onwards = posix.relative(gitDir, commonDir);
+  return [{ source: commonDir, target: posix.resolve(DATASET_PATH, target, onwards), readonly: false }];
 }
