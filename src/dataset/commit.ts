@@ -13,6 +13,7 @@ import { planPresence } from './annex-branch.ts';
 import { type Change, mergeStored, type StorePlan, storeContent } from './content-store.ts';
 import { type FakeClock, fakeClock } from './fake-dates.ts';
 import { type Identities, identities, type TreeChange, writeCommits } from './fast-import.ts';
+import { assertNothingHalfDone } from './half-done.ts';
 import { beginLanding, type Landing, type RefChange } from './landing.ts';
 import { readHead } from './refs.ts';
 import { git, gitText, type Repo } from './repo.ts';
@@ -49,8 +50,9 @@ export interface CommitOutcome {
 /** How often a commit is built anew when somebody who knows no lock moves the branch. */
 const ATTEMPTS = 100;
 
-/** Commits the given paths; throws `save-failed`, `annex-failed`, `stage-mismatch`, `lock-timeout`, `branch-moved`, `identity-missing`, `disk-full`. */
+/** Commits the given paths; throws `not-a-dataset` while Git has something half-done, `save-failed`, `annex-failed`, `stage-mismatch`, `lock-timeout`, `branch-moved`, `identity-missing`, `disk-full`. */
 export async function commitChanges(repo: Repo, config: Config, request: CommitRequest): Promise<CommitOutcome> {
+  assertNothingHalfDone(repo);
   if (request.changes.length === 0 && !request.allowEmpty && !request.amend) return { commit: null, entries: [] };
   const { present, absent } = splitByPresence(repo, request.changes);
   const whoCommits = identities(repo, config);
@@ -132,6 +134,7 @@ export interface JoinRequest {
 
 /** Commits a merge whose tree is that of its last parent; null where HEAD is not (any longer) that parent. The caller holds the save lock. */
 export async function commitJoin(repo: Repo, config: Config, request: JoinRequest): Promise<string | null> {
+  assertNothingHalfDone(repo);
   const id = randomId();
   const tip = request.parents.at(-1) as string;
   const outcome = await landUntilDone(repo, async (landing) => {

@@ -10,6 +10,7 @@ import { RepriseError } from '../core/errors.ts';
 import { commitChanges, commitJoin, type CommitRequest } from './commit.ts';
 import { storeContent, type StorePlan } from './content-store.ts';
 import { cleanMessage } from './commit-text.ts';
+import { assertNothingHalfDone } from './half-done.ts';
 import { entryResult, isOurs, isWanted, type Meanwhile, type SaveTreeRequest, toChange } from './save-request.ts';
 import { mountPoint, pathsBelow, scanDataset } from './hierarchy.ts';
 import { readHead } from './refs.ts';
@@ -72,6 +73,7 @@ async function storeAhead(
   request: SaveTreeRequest,
   scanned: readonly ScanEntry[],
 ): Promise<StorePlan> {
+  assertNothingHalfDone(repo);
   const entries = scanned.filter((entry) => entry.kind !== 'unmerged' && !request.except?.(entry));
   for (const { path, submodule } of entries) {
     const sub = submodule && isWanted(request, path) ? repoAt(join(repo.root, path), repo.context) : null;

@@ -6,6 +6,7 @@ import { RepriseError } from '../core/errors.ts';
 import type { Result, VerbOutcome } from '../core/result.ts';
 import type { Context } from '../sys/context.ts';
 import { lstatOrNull } from '../sys/files.ts';
+import { assertNothingHalfDone } from './half-done.ts';
 import { assertIndex } from './index-check.ts';
 import { type OnFailure, isFailure } from './outcome.ts';
 import { realPaths } from './real-paths.ts';
@@ -41,11 +42,12 @@ const DEFAULT_MESSAGE = '[DATALAD] Recorded changes';
 /**
  * Saves changes; results as DataLad's (`add`, `delete`, `save`).
  *
- * Throws `no-dataset`, `usage` for two messages, `path-missing`, `path-outside`, and what a commit throws.
+ * Throws `no-dataset`, `not-a-dataset` while Git has something half-done, `usage` for two messages, `path-missing`, `path-outside`, and what a commit throws.
  */
 export async function save(options: SaveOptions, context: Context): Promise<VerbOutcome> {
   const repo = datasetOf(context, options.dataset);
   assertIndex(repo);
+  assertNothingHalfDone(repo);
   const paths = await requestedPaths(repo, options.paths ?? [], context);
   const message = await messageOf(repo, options, context);
   const since = options.since === undefined ? null : await commitNamed(repo, options.since);

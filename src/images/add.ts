@@ -8,6 +8,7 @@ import type { Result, VerbOutcome } from '../core/result.ts';
 import { commitChanges } from '../dataset/commit.ts';
 import { storeContent, type StorePlan } from '../dataset/content-store.ts';
 import { assertIdentity } from '../dataset/fast-import.ts';
+import { assertNothingHalfDone } from '../dataset/half-done.ts';
 import { readConfig, type Repo } from '../dataset/repo.ts';
 import { entryResult } from '../dataset/save-request.ts';
 import { takeSaveLock } from '../dataset/save-lock.ts';
@@ -90,6 +91,7 @@ async function fetchAndConfigure(
   const isUpdate = plan.update && lstatOrNull(join(repo.root, plan.image)) !== null;
   await assertReplaceable(repo, plan.image);
   // Not after an hour of downloading.
+  assertNothingHalfDone(repo);
   await assertIdentity(repo, await readConfig(repo));
   const { path, identity, forget } = await obtainImage(repo, source, plan.image, folder, signal);
   const before = await trackedBelow(repo, [plan.image]);

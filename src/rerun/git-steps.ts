@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { encodeName } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import { git, gitText, type Repo } from '../dataset/repo.ts';
+import { halfDone } from '../dataset/half-done.ts';
 import { fillPointers } from '../dataset/pointers.ts';
 import { takeSaveLock } from '../dataset/save-lock.ts';
 import { readHead, readRef } from '../dataset/refs.ts';
 import { WITHOUT_HOOKS } from '../dataset/worktree.ts';
-import { lstatOrNull, writeAtomic } from '../sys/files.ts';
+import { writeAtomic } from '../sys/files.ts';
 import type { ProcResult } from '../sys/proc.ts';
 import { rerunFolder } from './kept.ts';
 import { noteChanging } from './progress.ts';
@@ -147,10 +148,10 @@ function conflict(repo: Repo, commit: string, how: string, remedy?: string): Rep
   });
 }
 
-/** What Git itself has left half-done. */
+/** What Git itself has left half-done of what a rerun does. */
 export function unfinished(repo: Repo): 'cherry-pick' | 'merge' | null {
-  if (lstatOrNull(join(repo.gitDir, 'CHERRY_PICK_HEAD'))) return 'cherry-pick';
-  return lstatOrNull(join(repo.gitDir, 'MERGE_HEAD')) ? 'merge' : null;
+  const half = halfDone(repo);
+  return half === 'merge' || half === 'cherry-pick' ? half : null;
 }
 
 /** Completes a pick or a merge whose conflicts were resolved; `empty` when nothing was left of a pick. Throws `replay-conflict` while some are left. */

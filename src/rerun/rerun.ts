@@ -6,6 +6,7 @@ import type { Event, Result, VerbOutcome } from '../core/result.ts';
 import { explainSystemError } from '../core/system-errors.ts';
 import { withAnnex } from '../dataset/annex-init.ts';
 import { correspondingBranch } from '../dataset/adjusted.ts';
+import { assertNothingHalfDone } from '../dataset/half-done.ts';
 import { subdatasetHeads } from '../dataset/hierarchy.ts';
 import { type Head, readHead, readRef } from '../dataset/refs.ts';
 import { git, readConfig, type Repo } from '../dataset/repo.ts';
@@ -46,7 +47,7 @@ export type { RerunOptions } from './request.ts';
  *
  * Returns a result for each commit of the range, and for each run a result with the verdict on its outputs; the exit code is that of a
  * command that failed, else 1 if `verify` was asked for and an output differs, or nothing could be rerun. Throws `no-dataset`,
- * `dataset-dirty`, `revision-unknown`, `no-run-commits`, `branch-exists`, `adjusted-branch`, `record-invalid`, `record-sidecar-missing`,
+ * `not-a-dataset` while Git has something half-done, `dataset-dirty`, `revision-unknown`, `no-run-commits`, `branch-exists`, `adjusted-branch`, `record-invalid`, `record-sidecar-missing`,
  * `path-outside`, `replay-conflict`, `replay-pending`, `replay-missing`, `dataset-busy`, `branch-moved`, `verdict-different`, and what `run` throws.
  */
 export async function rerun(options: RerunOptions, context: Context): Promise<VerbOutcome> {
@@ -103,6 +104,7 @@ async function work(repo: Repo, options: RerunOptions, report: Report): Promise<
   if (options.abort) return undo(repo, await stoppedRerun(repo));
   if (options.continue) return resume(repo, await stoppedRerun(repo), report);
   assertNoneStopped(repo.gitDir);
+  assertNothingHalfDone(repo);
   assertNoRun(repo, options.explicit ?? false);
   const [known, head, dirty] = await Promise.all([
     readConfig(repo),

@@ -17,7 +17,7 @@ export type { RunOptions } from './options.ts';
  * A launcher is how `containers-run` puts a container around the command; it has read the configuration of the dataset before.
  *
  * Returns DataLad's results; the exit code is that of the command (128 + N for signal N), or 1 when something else failed.
- * Throws `no-dataset`, `dataset-dirty`, `dataset-busy`, `input-missing`, `input-dirty`, `input-unavailable`, `placeholder-unknown`, `placeholder-invalid`,
+ * Throws `no-dataset`, `not-a-dataset` while Git has something half-done, `dataset-dirty`, `dataset-busy`, `input-missing`, `input-dirty`, `input-unavailable`, `placeholder-unknown`, `placeholder-invalid`,
  * `path-outside`, `branch-switched`, `history-rewritten`, `undeclared-committed`, `strict-io`, `uninstalled-subdataset-written`,
  * `annex-missing`, `annex-failed`, `save-failed` (the results are kept for `recover`), `interrupted`.
  */
@@ -48,6 +48,7 @@ export async function run(
   const {
     announcePending,
     assertNoRerun,
+    assertNothingHalfDone,
     dryRunResult,
     isInside,
     openJournal,
@@ -57,7 +58,10 @@ export async function run(
     withAnnex,
   } = await loaded;
   announcePending(subject.repo);
-  if (!options.dryRun) assertNoRerun(subject.repo, options.explicit ?? false);
+  if (!options.dryRun) {
+    assertNoRerun(subject.repo, options.explicit ?? false);
+    assertNothingHalfDone(subject.repo);
+  }
   const parent = parentRun(context.env);
   const nested = parent !== null && isInside(subject.repo, parent);
   if (dirty.length > 0 && !nested) throw dirtyDataset(subject.repo.root, dirty);

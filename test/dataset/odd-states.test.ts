@@ -1,0 +1,145 @@
+/** Repositories in odd states, and odd surroundings: what is asked for works, or is refused in one sentence before anything is executed. */
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requireRepo } from '../../src/dataset/repo.ts';
+import type { Runner } from '../../src/images/choose-runner.ts';
+import { planContainer } from '../../src/images/container-plan.ts';
+import { defaultContext } from '../../src/sys/context.ts';
+import { expectSentence, looksOf } from '../support/crash-unchanged.ts';
+import { describeWith } from '../support/oracles.ts';
+import { commitsOf } from '../support/runs.ts';
+import { cliPath, createWorld, type Outcome, type RunOptions, type World } from '../support/world.ts';
+
+const reprise = `${process.execPath} ${cliPath}`;
+
+let world: World;
+
+beforeAll(() => {
+  world = createWorld();
+  // Two branches that join without a conflict, and a third that does not.
+  world.sh(
+    world.dir,
+    'git init -q base; cd base; echo 1 >a; git add a; git commit -qm start; git checkout -qb side; echo 2 >b; git add b; git commit -qm side; ' +
+      'git checkout -qb rival main; echo 3 >a; git commit -qam rival; git checkout -q main; echo 4 >a; git commit -qam main',
+  );
+});
+afterAll(() => world.remove());
+
+/** A copy of the plain repository. */
+function fresh(name: string): string {
+  const dataset = world.path(name);
+  world.ok(['cp', '-aT', world.path('base'), dataset]);
+  world.git(dataset, 'status');
+  return dataset;
+}
+
+/** Expects one sentence, that no command was executed, and that all is as it was. */
+function refused(
+  dataset: string,
+  args: readonly string[],
+  code: string,
+  exit = 1,
+  options: RunOptions & { readonly from?: string } = {},
+): Outcome {
+  const before = looksOf(world, dataset);
+  const ended = world.reprise(options.from ?? dataset, args, options);
+  expectSentence(ended, code, exit);
+  expect(looksOf(world, dataset), args.join(' ')).toStrictEqual(before);
+  const runs = join(dataset, '.git/reprise/runs');
+  expect(existsSync(runs) ? readdirSync(runs) : []).toEqual([]);
+  return ended;
+}
+
+describeWith(['git-annex'], 'a linked work tree that git-annex has been in', () => {
+  test('keeps its state in the Git directories, and works', () => {
+    const home = world.path('linked/main');
+    const tree = world.path('linked/tree');
+    world.sh(
+      world.dir,
+      `git init -q ${home}; cd ${home}; git annex init -q; echo 1 >a; git add a; git commit -qm a; git worktree add -q ${tree}; cd ${tree}; git annex add -q .`,
+    );
+    expect(lstatSync(join(tree, '.git')).isSymbolicLink()).toBe(true);
+    expect(world.reprise(tree, ['run', '-o', 'x', 'echo x >x'])).toMatchObject({ code: 0 });
+    expect(world.reprise(tree, ['rerun', '--verify'])).toMatchObject({ code: 0 });
+    expect(commitsOf(world, tree).at(-1)).toMatchObject({ changes: ['A x'], record: { cmd: 'echo x >x' } });
+    expect(world.sh(tree, 'cat x; git status --porcelain')).toBe('x');
+    expect(readdirSync(world.path('linked')).sort()).toEqual(['main', 'tree']);
+    expect(readdirSync(home).sort()).toEqual(['.git', 'a']);
+    // A container finds annexed content by the same way, from where the dataset is in it.
+    const given = {
+      repo: requireRepo(tree, defaultContext({ env: world.env }), true),
+      pwd: '.',
+      name: null,
+      options: {},
+    };
+    const plan = planContainer({ ...given, mountsFrom: tree }, { name: 'apptainer' } as Runner, 'none', '', false);
+    expect(plan.mounts).toContainEqual({ source: join(home, '.git'), target: '/main/.git', readonly: false });
+    // A process in the main work tree and one in the linked one wait for each other.
+    expect(existsSync(join(home, '.git/reprise'))).toBe(true);
+  });
+});
+
+describe('something that Git has begun and not committed', () => {
+  const verbs = [
+    ['save'],
+    ['save', '--amend', '-m', 'more'],
+    ['run', 'touch x'],
+    ['run', '--explicit', '-o', 'x', 'touch x'],
+    ['rerun'],
+  ];
+  const states = [
+    ['merge', 'git merge -q -s ours --no-commit side', 'MERGE_HEAD', 'git commit -q --no-edit'],
+    ['cherry-pick', 'git cherry-pick rival || git add a', 'CHERRY_PICK_HEAD', 'git cherry-pick --abort'],
+    ['revert', 'git revert --no-edit HEAD~1 || git rm -q a', 'REVERT_HEAD', 'git commit -q --no-edit'],
+    ['rebase', 'git rebase rival || git add a', 'REBASE_HEAD', 'GIT_EDITOR=true git rebase --continue 2>&1'],
+  ] as const;
+  test.each(states)('a %s is left to Git, and nothing is executed', (what, begin, mark, end) => {
+    const dataset = fresh(`half ${what}`);
+    world.sh(dataset, `{ ${begin}; } 2>&1`);
+    for (const verb of what === 'merge' ? verbs : verbs.slice(-2)) {
+      const { stderr } = refused(dataset, verb, 'not-a-dataset');
+      expect(stderr).toContain(`A ${what} is not concluded in`);
+      expect(stderr).toMatch(new RegExp(`^hint: git -C .* ${what} --abort$`, 'm'));
+    }
+    expect(existsSync(join(dataset, '.git', mark))).toBe(true);
+    world.sh(dataset, end);
+    expect(world.reprise(dataset, ['run', 'touch x'])).toMatchObject({ code: 0 });
+    expect(commitsOf(world, dataset).at(-1)?.changes).toEqual(['A x']);
+  });
+
+  test('a rebase executes a run at each commit', () => {
+    const dataset = fresh('rebase-exec');
+    world.sh(dataset, 'git checkout -q side');
+    world.ok(['git', 'rebase', '-q', '-x', `${reprise} run "echo 1 >>log"`, 'main~1', '--force-rebase'], {
+      cwd: dataset,
+    });
+    expect(commitsOf(world, dataset).map(({ record, subject }) => record?.cmd ?? subject)).toEqual([
+      'start',
+      'side',
+      'echo 1 >>log',
+    ]);
+  });
+
+  test('a merge in a subdataset stops a save before anything is committed', () => {
+    const dataset = fresh('half-above');
+    world.sh(dataset, 'git submodule --quiet add ../base sub 2>&1; git commit -qm sub');
+    world.sh(join(dataset, 'sub'), 'git merge -q -s ours --no-commit origin/side; echo 1 >new');
+    const before = world.git(join(dataset, 'sub'), 'rev-parse', 'HEAD');
+    refused(dataset, ['save', '-r'], 'not-a-dataset');
+    expect(world.git(join(dataset, 'sub'), 'rev-parse', 'HEAD')).toBe(before);
+  });
+
+  test('a merge that a command leaves behind is not lost: the run waits until it is committed', () => {
+    const dataset = fresh('half-by-command');
+    const line = 'git merge -q -s ours --no-commit side; touch x';
+    const ended = world.reprise(dataset, ['run', line]);
+    expectSentence(ended, 'save-failed', 1);
+    world.git(dataset, 'commit', '-q', '--no-edit');
+    expect(world.reprise(dataset, ['recover'])).toMatchObject({ code: 0 });
+    const commits = commitsOf(world, dataset);
+    expect(commits.at(-1)?.record).toMatchObject({ cmd: line });
+    expect(commits.find(({ subject }) => subject.startsWith("Merge branch 'side'"))?.parents).toHaveLength(2);
+    expect(world.git(dataset, 'status', '--porcelain')).toBe('');
+  });
+});
