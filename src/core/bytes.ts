@@ -17,6 +17,24 @@ export function decodeName(bytes: Uint8Array): string {
   }
 }
 
+/** Decodes the text of a commit: as UTF-8 where it is that, and otherwise by the encoding that its header names. */
+export function decodeText(bytes: Uint8Array, encoding: string): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return decodeAs(encoding, bytes) ?? decodeName(bytes);
+  }
+}
+
+/** Null for what is not in this encoding, or one that nobody knows. */
+function decodeAs(encoding: string, bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder(encoding, { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
 function decodeEscaping(bytes: Uint8Array): string {
   let out = '';
   let at = 0;

@@ -5,6 +5,7 @@
  * index, a check of what was staged, the commit by fast-import, refs by compare-and-swap, the new index. Other entries of the
  * index, staged or not, stay as they are and are not committed.
  */
+import { decodeText } from '../core/bytes.ts';
 import type { Config } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
 import { randomId } from '../sys/owner.ts';
@@ -246,8 +247,9 @@ async function land(
 
 /** What an amended commit keeps of the one that it replaces: its place, its tree to start from, and its author with the author's date. */
 async function replacedCommit(repo: Repo, commit: string) {
-  const text = (await git(repo, ['cat-file', 'commit', commit])).stdout.toString('utf8');
-  const header = text.slice(0, text.indexOf('\n\n')).split('\n');
+  const bytes = (await git(repo, ['cat-file', 'commit', commit])).stdout;
+  const encoding = /^encoding (.+)$/m.exec(bytes.toString('latin1', 0, bytes.indexOf('\n\n')))?.[1] ?? '';
+  const header = decodeText(bytes.subarray(0, bytes.indexOf('\n\n')), encoding).split('\n');
   const values = (field: string) =>
     header.flatMap((line) => (line.startsWith(`${field} `) ? line.slice(field.length + 1) : []));
   const [[tree], parents, [author]] = [values('tree'), values('parent'), values('author')];

@@ -108,15 +108,25 @@ export function gitEnv(context: Context, extra: NodeJS.ProcessEnv = {}): NodeJS.
     [HELPER_VARIABLE]: HELPER_TAG,
   };
   for (const name of MISLEADING) delete env[name];
-  return { ...env, ...overridesAsEnv(context), ...extra };
+  return { ...env, ...asEnv(context, [...context.overrides, ...UTF8]), ...extra };
 }
+
+/** Messages hold records, which are UTF-8, whatever a user's terminal shows (git-log(1), "Discussion"). */
+const UTF8 = [
+  ['i18n.logOutputEncoding', 'UTF-8'],
+  ['i18n.commitEncoding', 'UTF-8'],
+] as const;
 
 /** `-c key=value` as Git's GIT_CONFIG_COUNT variables, after those already in the environment. */
 export function overridesAsEnv(context: Context): NodeJS.ProcessEnv {
-  if (context.overrides.length === 0) return {};
+  return asEnv(context, context.overrides);
+}
+
+function asEnv(context: Context, settings: Context['overrides']): NodeJS.ProcessEnv {
+  if (settings.length === 0) return {};
   const first = Number(context.env['GIT_CONFIG_COUNT'] ?? 0);
-  const env: NodeJS.ProcessEnv = { GIT_CONFIG_COUNT: String(first + context.overrides.length) };
-  for (const [index, [key, value]] of context.overrides.entries()) {
+  const env: NodeJS.ProcessEnv = { GIT_CONFIG_COUNT: String(first + settings.length) };
+  for (const [index, [key, value]] of settings.entries()) {
     env[`GIT_CONFIG_KEY_${first + index}`] = key;
     env[`GIT_CONFIG_VALUE_${first + index}`] = value;
   }

@@ -143,3 +143,44 @@ describe('something that Git has begun and not committed', () => {
     expect(world.git(dataset, 'status', '--porcelain')).toBe('');
   });
 });
+
+describe('messages in other encodings', () => {
+  /** What is in a commit, whatever Git is set to show. */
+  const stored = (dataset: string, commit: string) =>
+    world.exec(['git', 'cat-file', 'commit', commit], { cwd: dataset }).bytes;
+  const messageOf = (dataset: string, commit: string) => {
+    const text = stored(dataset, commit).toString('utf8');
+    return text.slice(text.indexOf('\n\n') + 2);
+  };
+
+  test('what a user’s terminal shows has no effect on records, nor on what is picked and merged', () => {
+    const dataset = fresh('latin1');
+    world.sh(dataset, 'git config i18n.logOutputEncoding ISO-8859-1; git config i18n.commitEncoding ISO-8859-1');
+    expect(world.reprise(dataset, ['run', '-m', 'Grüße', 'echo ö >ä'])).toMatchObject({ code: 0 });
+    world.sh(dataset, 'echo 5 >e; git add e; git -c i18n.commitEncoding=UTF-8 commit -q -m Österreich');
+    world.sh(dataset, 'git -c i18n.commitEncoding=UTF-8 merge -q -m Brücke side');
+    const ended = world.reprise(dataset, ['rerun', '--since', 'rival', '--branch', 'again', '--onto', 'main~3']);
+    expect(ended).toMatchObject({ code: 0 });
+    expect(world.sh(dataset, 'cat ä')).toBe('ö');
+    const names = world.git(dataset, 'rev-list', 'again').split('\n');
+    const subjects = names.map((name) => messageOf(dataset, name).split('\n')[0]);
+    expect(subjects).toEqual(expect.arrayContaining(['[DATALAD RUNCMD] Grüße', 'Österreich', 'Brücke']));
+    expect(names.some((name) => stored(dataset, name).toString('latin1').includes('\nencoding '))).toBe(false);
+  });
+
+  test('a record in a message that is Latin-1, and says so, is read', () => {
+    const dataset = fresh('really-latin1');
+    expect(world.reprise(dataset, ['run', 'echo ö >ä'])).toMatchObject({ code: 0 });
+    const [head = '', ...rest] = stored(dataset, 'HEAD').toString('utf8').split('\n\n');
+    const commit = Buffer.from(
+      [`${head.replaceAll('Ada', 'Ádá')}\nencoding ISO-8859-1`, ...rest].join('\n\n'),
+      'latin1',
+    );
+    const made = world.ok(['git', 'hash-object', '-t', 'commit', '-w', '--stdin'], { cwd: dataset, input: commit });
+    world.git(dataset, 'reset', '-q', '--hard', made);
+    const shown = world.reprise(dataset, ['-f', 'json', 'rerun', '--report']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ run_info: { cmd: 'echo ö >ä' } });
+    expect(world.reprise(dataset, ['save', '--amend', '-m', 'one'])).toMatchObject({ code: 0 });
+    expect(stored(dataset, 'HEAD').toString('utf8')).toContain('\nauthor Ádá Example <');
+  });
+});
