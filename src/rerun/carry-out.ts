@@ -13,6 +13,7 @@ import { attach, checkout, isAncestor } from './git-steps.ts';
 import { conclude } from './conclude.ts';
 import { judge, judgementResult } from './judge.ts';
 import { forget, type Kept } from './kept.ts';
+import { keepLeftBehind } from './left-behind.ts';
 import { FOREIGN } from './plan.ts';
 import { noteJudgement, type Progress, readJudgements, readProgress } from './progress.ts';
 import type { PlanStep } from './replay-plan.gen.ts';
@@ -51,7 +52,10 @@ export async function carryOut(
       },
       from,
     );
-    if (applied.exitCode === 0) await restoreBranch(repo, kept, applied.head);
+    if (applied.exitCode === 0) {
+      await keepLeftBehind(repo, kept, applied.head);
+      await restoreBranch(repo, kept, applied.head);
+    }
   } catch (error) {
     await stop(repo, kept);
     throw error;

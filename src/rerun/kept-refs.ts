@@ -10,6 +10,13 @@ export async function keepCommit(repo: Repo, name: string, commit: string): Prom
   return ref;
 }
 
+/** Keeps the end of a side that a rerun has left behind; returns the ref, which is the same when it is kept once more after a kill. */
+export async function keepSide(repo: Repo, id: string, commit: string): Promise<string> {
+  const ref = `refs/reprise/unfinished/${id}-side-${commit.slice(0, 12)}`;
+  await git(repo, ['update-ref', '-m', 'rerun', ref, commit]);
+  return ref;
+}
+
 /** Keeps what differs from the last commit, and takes it out of the work tree; returns the ref, null where nothing differs. */
 export async function keepFiles(repo: Repo, name: string, message: string): Promise<string | null> {
   const ref = await freeRef(repo, name);

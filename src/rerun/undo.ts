@@ -6,6 +6,7 @@ import { recordAttestations } from './attestations.ts';
 import { abandon, changing, isAncestor, resetTo, unfinished } from './git-steps.ts';
 import { forget, type Kept } from './kept.ts';
 import { keepCommit, keepFiles } from './kept-refs.ts';
+import { leftBehind } from './left-behind.ts';
 import { readJudgements } from './progress.ts';
 import { clearChange, settle } from './resume.ts';
 
@@ -15,10 +16,11 @@ export async function undo(repo: Repo, kept: Kept): Promise<number> {
   await clearChange(repo, kept);
   const { start, checkout } = kept.plan;
   const made = checkout?.branch ? `refs/heads/${checkout.branch}` : null;
-  const refs = await returnRepo(repo, repo, kept, start, [made, ...kept.refs.map(([ref]) => ref)]);
+  const sides = await leftBehind(repo, kept, start.commit);
+  const refs = await returnRepo(repo, repo, kept, start, [made, ...kept.refs.map(([ref]) => ref)], sides);
   for (const { path, ...head } of kept.subdatasets) {
     const sub = repoAt(join(repo.root, path), repo.context);
-    if (sub !== null && head.commit !== null) refs.push(...(await returnRepo(repo, sub, kept, head, [])));
+    if (sub !== null && head.commit !== null) refs.push(...(await returnRepo(repo, sub, kept, head, [], [])));
   }
   for (const [ref, commit] of kept.refs)
     await git(repo, ['update-ref', '-m', 'rerun --abort', ...(commit === null ? ['-d', ref] : [ref, commit])]);
@@ -45,6 +47,7 @@ interface KeptRef {
  * Brings one repository back, after keeping what would be lost.
  *
  * @param others refs beside the branch of the start that the rerun has moved
+ * @param sides commits that the rerun has made and left for another side of a fork
  */
 async function returnRepo(
   top: Repo,
@@ -52,6 +55,7 @@ async function returnRepo(
   kept: Kept,
   start: Head,
   others: readonly (string | null)[],
+  sides: readonly string[],
 ): Promise<KeptRef[]> {
   const half = unfinished(repo);
   if (half) await abandon(repo, half);
@@ -59,7 +63,7 @@ async function returnRepo(
   const files = kept.request.explicit
     ? null
     : await keepFiles(repo, `${name}-files`, 'What a stopped rerun left in the work tree\n');
-  const refs = await keepCommits(repo, name, start, others);
+  const refs = await keepCommits(repo, name, start, others, sides);
   // Now that all is kept, what a kill leaves of the way back is nobody's work.
   await changing(top, () => returnTo(repo, start));
   return [...refs, ...(files === null ? [] : [files])].map((ref) => ({ ref, at: repo }));
@@ -71,12 +75,14 @@ async function keepCommits(
   name: string,
   start: Head,
   others: readonly (string | null)[],
+  sides: readonly string[],
 ): Promise<readonly string[]> {
   const head = await readHead(repo);
   const ours = [start.ref, ...others];
   // A branch that the user has checked out meanwhile stays what it is.
   const tips = head.ref === null || ours.includes(head.ref) ? [head.commit] : [];
   for (const ref of ours) tips.push(ref === null ? null : await readRef(repo, ref));
+  tips.push(...sides);
   const held = [start.commit as string];
   const refs: string[] = [];
   for (const commit of tips) {
