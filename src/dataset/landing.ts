@@ -20,7 +20,7 @@ import { readRef } from './refs.ts';
 const INDEX_PATIENCE_MS = 2 * 60 * 1000;
 
 /** How long a foreign Git process may hold a ref: as a rule it takes milliseconds, but it may run a hook meanwhile. */
-const REF_PATIENCE_MS = 15 * 1000;
+const REF_PATIENCE_MS = 10 * 1000;
 
 export interface RefChange {
   /** Full name of a ref, or `HEAD` when it is detached. */
