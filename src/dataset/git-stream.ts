@@ -1,6 +1,6 @@
 /** Git's output as it comes, record by record, for answers that are too long to hold. */
 import { RepriseError } from '../core/errors.ts';
-import { start } from '../sys/proc.ts';
+import { start, startError } from '../sys/proc.ts';
 import { gitEnv, type Repo } from './repo.ts';
 
 /** Git writes its answers one by one into a pipe, for those who wait for each; here they may come in large pieces (git(1), `GIT_FLUSH`). */
@@ -43,7 +43,7 @@ export function streamGit(
       }
     });
     child.stderr?.on('data', (chunk: Buffer) => (words += chunk.toString('utf8')));
-    child.on('error', reject);
+    child.on('error', (cause) => reject(startError('git', repo.root, cause)));
     child.on('close', (code) => {
       if (code === 0) {
         if (rest.length > 0) each(Buffer.concat(rest));

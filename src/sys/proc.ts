@@ -5,6 +5,7 @@
  * command line, and never a shell. Plain `node:child_process`: it is the hot path of every command.
  */
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { RepriseError } from '../core/errors.ts';
 
 export interface ProcOptions {
@@ -26,7 +27,7 @@ export interface ProcResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; never rejects for an exit code, only when it cannot be started (`git-missing`, `annex-missing`, `command-not-started`). */
+/** Runs a program to its end; never rejects for an exit code, only when it cannot be started (`path-missing` for its folder, `git-missing`, `annex-missing`, `command-not-started`). */
 export function execute(argv: readonly [string, ...string[]], options: ProcOptions): Promise<ProcResult> {
   return new Promise((resolve, reject) => {
     const stdio: StdioOptions = [
@@ -46,7 +47,7 @@ export function execute(argv: readonly [string, ...string[]], options: ProcOptio
     const stop = () => giveUp(child, end);
     options.signal?.addEventListener('abort', stop);
     if (options.signal?.aborted) stop();
-    child.on('error', (cause) => reject(startError(argv[0], cause)));
+    child.on('error', (cause) => reject(startError(argv[0], options.cwd, cause)));
     child.on('close', end);
     if (options.input !== undefined && child.stdin) {
       // A child that ends without reading its input is told from by its exit code, not by a broken pipe.
@@ -73,8 +74,15 @@ export function start(
   return spawn(argv[0], argv.slice(1), { cwd, env, stdio, detached });
 }
 
-function startError(program: string, cause: Error): RepriseError {
+/** Why a program could not be started. The system says the same of a program that is not there and of a folder that is not. */
+export function startError(program: string, cwd: string, cause: Error): RepriseError {
   const code = (cause as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT' && !existsSync(cwd)) {
+    return new RepriseError('path-missing', `The folder ${cwd} does not exist any more`, {
+      cause,
+      data: { path: cwd },
+    });
+  }
   if (code === 'ENOENT' && program === 'git') {
     return new RepriseError('git-missing', 'Git is not installed, or is not on the PATH', {
       cause,
