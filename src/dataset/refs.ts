@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
 import { readOrNull } from '../sys/files.ts';
-import { git, type Repo } from './repo.ts';
+import { git, reftableError, type Repo } from './repo.ts';
 
 export interface Head {
   /** `refs/heads/NAME`, or null when HEAD is detached. */
@@ -23,6 +23,7 @@ export async function readHead(repo: Repo): Promise<Head> {
       data: { path: repo.root },
     });
   }
+  if (ref === 'refs/heads/.invalid') throw reftableError(repo);
   return { ref, commit: await readRef(repo, ref) };
 }
 

@@ -1,6 +1,6 @@
 /** One Git repository of a dataset: where it is, how to speak to it, and what its configuration says. */
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { decodeName, fsPath, splitNul } from '../core/bytes.ts';
 import { canonicalKey, type Config, configFrom } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
@@ -50,14 +50,35 @@ function gitDirOf(root: string): string | null {
   return lstatOrNull(real)?.isFile() ? gitFileTarget(real, root) : real;
 }
 
+/** Refuses a folder inside a Git directory, as Git does; `no-dataset`. */
+export function assertInWorkTree(repo: Repo, folder: string): void {
+  if (!relative(repo.root, folder).split('/').includes('.git')) return;
+  throw new RepriseError('no-dataset', `${folder} is inside a Git directory, which has no files to work on`, {
+    hints: [`cd ${quoteWord(repo.root)}`],
+    data: { path: folder },
+  });
+}
+
+/** Refs that are not in files: HEAD names a branch that does not exist, for programs that do not know (git-config(1), extensions.refStorage). */
+export function reftableError({ root }: Place): RepriseError {
+  return new RepriseError('not-a-dataset', `The refs of ${root} are in a reftable, which Reprise does not read`, {
+    hints: [`git -C ${quoteWord(root)} refs migrate --ref-format=files   # needs Git 2.46`],
+    data: { path: root },
+  });
+}
+
 function realOf(path: string): string {
   return decodeName(realpathSync(fsPath(path), 'buffer'));
 }
 
-/** As `findRepo`, for a dataset the user named or stands in; throws `no-dataset`. */
+/** As `findRepo`, for a dataset the user named or stands in; throws `no-dataset`, `not-a-dataset` for one that cannot be worked with. */
 export function requireRepo(start: string, context: Context, exact: boolean): Repo {
   const repo = exact ? repoAt(start, context) : findRepo(start, context);
-  if (repo) return repo;
+  if (repo) {
+    assertInWorkTree(repo, start);
+    if (lstatOrNull(join(repo.commonDir, 'reftable'))) throw reftableError(repo);
+    return repo;
+  }
   if (isGitDir(start) && lstatOrNull(join(start, 'objects'))) {
     throw new RepriseError('no-dataset', `${start} is a bare repository, which has no files to work on`, {
       hints: [`git clone ${quoteWord(start)}`],
@@ -94,6 +115,17 @@ const MISLEADING = [
   'GIT_NOGLOB_PATHSPECS',
   'GIT_ICASE_PATHSPECS',
   'GIT_EXTERNAL_DIFF',
+  // For `git config` the file that it works on, and nothing for others.
+  'GIT_CONFIG',
+  // Of a hook that is asked whether objects are to be taken: no ref can be moved meanwhile.
+  'GIT_QUARANTINE_PATH',
+  'GIT_SHALLOW_FILE',
+  'GIT_GRAFT_FILE',
+  'GIT_INTERNAL_SUPER_PREFIX',
+  'GIT_IMPLICIT_WORK_TREE',
+  'GIT_ATTR_SOURCE',
+  // The repository has been found already.
+  'GIT_CEILING_DIRECTORIES',
 ] as const;
 
 const HELPER_TAG = helperTagOf(thisOwner());
@@ -173,6 +205,18 @@ function gitFailure(args: readonly string[], result: ProcResult, repo: Place): R
     return new RepriseError('identity-missing', 'Git does not know who commits', {
       hints: ["git config --global user.name 'Your Name'", 'git config --global user.email you@example.org'],
     });
+  }
+  const unknown = /unknown repository extensions? found:\s*(\S+)|(Expected git repo version .*)/.exec(words);
+  if (unknown) {
+    const reason = unknown[2] ?? `it does not know the extension ${unknown[1]}`;
+    return new RepriseError(
+      'not-a-dataset',
+      `The Git here cannot work with the repository at ${repo.root}: ${reason}`,
+      {
+        hints: ['git --version'],
+        data: { stderr: words },
+      },
+    );
   }
   const verb = args.find((arg, index) => !arg.startsWith('-') && args[index - 1] !== '-c') ?? '';
   const how = result.signal ? `was ended by ${result.signal}` : `exited ${result.code}`;

@@ -4,7 +4,7 @@ import { isAbsolute, join, posix, relative, resolve } from 'node:path';
 import { decodeName, fsPath, splitNul } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import { hasMagic } from '../core/fnmatch.ts';
-import type { Repo } from '../dataset/repo.ts';
+import { assertInWorkTree, type Repo } from '../dataset/repo.ts';
 import { realPaths } from '../dataset/real-paths.ts';
 import { datasetOf } from '../dataset/targets.ts';
 import type { Context } from '../sys/context.ts';
@@ -21,6 +21,7 @@ export interface Subject {
 /** Finds dataset and folder; throws `no-dataset`. The command always runs in the current folder, as under DataLad's command line. */
 export function resolveSubject(dataset: string | undefined, context: Context): Subject {
   const repo = datasetOf(context, dataset);
+  assertInWorkTree(repo, context.cwd);
   return { repo, pwd: context.cwd, relativePwd: relative(repo.root, context.cwd) || '.' };
 }
 
