@@ -2,6 +2,7 @@
 import { encodeName } from '../core/bytes.ts';
 import type { Config } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
+import { fakeClock } from './fake-dates.ts';
 import { plainIdentity } from './plain-identity.ts';
 import { git, gitText, type Place, type Repo } from './repo.ts';
 
@@ -122,23 +123,44 @@ function dated(who: string, seconds: number): string {
   return who.replace(/\d+ [+-]\d{4}$/, `${seconds} +0000`);
 }
 
-/** Makes sure that a commit will have an author, before anything is done that needs one; throws `identity-missing`. */
+/**
+ * Makes sure that a commit will have an author and a date, before anything is done that needs one; throws `identity-missing`, `config-invalid`.
+ *
+ * Git is asked only where more than a name and an address in its configuration decides.
+ */
 export async function assertIdentity(repo: Repo, config: Config): Promise<void> {
-  const { env } = repo.context;
-  const known = (variable: string, key: string) => Boolean(env[variable]) || config.get(key) !== undefined;
-  if (known('GIT_COMMITTER_NAME', 'user.name') && known('GIT_COMMITTER_EMAIL', 'user.email')) return;
-  await identities(repo, config);
+  await fakeClock(repo, config)();
+  const isPlain = ['user.name', 'user.email'].every((key) => isWord(config.get(key) ?? ''));
+  if (!isPlain || mayDiffer(repo, config)) await identities(repo, config);
 }
 
-/** Name, address and time as Git puts them into a commit that is made now; throws `identity-missing`, `git-missing`. */
+/** Git takes no name of blanks and punctuation only. */
+function isWord(text: string): boolean {
+  return /[\p{L}\p{N}]/u.test(text);
+}
+
+/** Name, address and time as Git puts them into a commit that is made now; throws `identity-missing`, `config-invalid` for a date, `git-missing`. */
 export async function identity(repo: Place, which: 'GIT_AUTHOR_IDENT' | 'GIT_COMMITTER_IDENT'): Promise<string> {
   try {
     return await gitText(repo, ['var', which]);
   } catch (cause) {
-    if (cause instanceof RepriseError && cause.code === 'git-missing') throw cause;
+    if (cause instanceof RepriseError && !['git-failed', 'identity-missing'].includes(cause.code)) throw cause;
+    const variable = (what: string) => which.replace('IDENT', what);
+    const date = /invalid date format: (.*)/.exec(String(cause))?.[1];
+    if (date !== undefined) {
+      throw new RepriseError('config-invalid', `${variable('DATE')} is not a date that Git understands: ${date}`, {
+        cause,
+        hints: [`unset ${variable('DATE')}`],
+      });
+    }
+    const blank = [variable('NAME'), variable('EMAIL')].filter((name) => !isWord(repo.context.env[name] ?? 'unset'));
     throw new RepriseError('identity-missing', 'Git does not know who commits', {
       cause,
-      hints: ["git config --global user.name 'Your Name' && git config --global user.email you@example.org"],
+      hints: [
+        blank.length > 0
+          ? `unset ${blank.join(' ')}`
+          : "git config --global user.name 'Your Name' && git config --global user.email you@example.org",
+      ],
     });
   }
 }

@@ -7,9 +7,11 @@ import { join } from 'node:path';
 import type { Config } from '../core/config.ts';
 import type { Result } from '../core/result.ts';
 import { RepriseError } from '../core/errors.ts';
+import { quoteWord } from '../core/quote.ts';
 import { commitChanges, commitJoin, type CommitRequest } from './commit.ts';
 import { storeContent, type StorePlan } from './content-store.ts';
 import { cleanMessage } from './commit-text.ts';
+import { assertIdentity } from './fast-import.ts';
 import { assertNothingHalfDone } from './half-done.ts';
 import { entryResult, isOurs, isWanted, type Meanwhile, type SaveTreeRequest, toChange } from './save-request.ts';
 import { mountPoint, pathsBelow, scanDataset } from './hierarchy.ts';
@@ -81,6 +83,7 @@ async function storeAhead(
     const inner = { ...request, paths: request.paths === null ? null : pathsBelow(request.paths, path) };
     await storeAhead(sub, await readConfig(sub), inner, await scanLevel(sub, inner));
   }
+  if (entries.length > 0) await assertIdentity(repo, config);
   const files = entries
     .filter((entry) => !entry.submodule && !entry.path.endsWith('/'))
     .map((entry) => toChange(entry, request.inGit ?? []));
@@ -197,7 +200,8 @@ async function joinHistory(
 /**
  * Describes repositories that are new in a dataset as its subdatasets; returns their paths.
  *
- * What they hold is saved first when subdatasets are saved as well, so that the dataset does not end with unsaved changes.
+ * What they hold is saved first when subdatasets are saved as well, so that the dataset does not end with unsaved changes. Throws `not-a-dataset` for
+ * one without commits, before anything is described.
  */
 async function addRepositories(
   top: Repo,
@@ -206,7 +210,7 @@ async function addRepositories(
   request: SaveTreeRequest,
   report: (result: Result) => void,
 ): Promise<readonly string[]> {
-  const added: string[] = [];
+  const added = new Map<string, Repo>();
   for (const entry of entries) {
     if (entry.kind !== 'untracked' || !entry.path.endsWith('/')) continue;
     const path = entry.path.slice(0, -1);
@@ -214,10 +218,18 @@ async function addRepositories(
     if (!sub) continue;
     const { scanned: _, join: __, amend: ___, ...rest } = request;
     if (isWanted(request, path)) await saveLevel(top, sub, { ...rest, paths: null }, report);
-    await describeSubdataset(repo, path, sub);
-    added.push(path);
+    if ((await readHead(sub)).commit === null) throw withoutCommits(sub);
+    added.set(path, sub);
   }
-  return added;
+  for (const [path, sub] of added) await describeSubdataset(repo, path, sub);
+  return [...added.keys()];
+}
+
+function withoutCommits({ root }: Repo): RepriseError {
+  return new RepriseError('not-a-dataset', `${root} is a repository without commits, so no dataset can record it`, {
+    hints: [`git -C ${quoteWord(root)} commit --allow-empty -m start`],
+    data: { path: root },
+  });
 }
 
 /** Subdatasets directly below that are no longer at the commit they were at before, relative to the repository. */

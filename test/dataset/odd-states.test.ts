@@ -3,6 +3,7 @@ import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireRepo } from '../../src/dataset/repo.ts';
+import { execute } from '../../src/sys/proc.ts';
 import type { Runner } from '../../src/images/choose-runner.ts';
 import { planContainer } from '../../src/images/container-plan.ts';
 import { defaultContext } from '../../src/sys/context.ts';
@@ -182,5 +183,141 @@ describe('messages in other encodings', () => {
     expect(JSON.parse(shown.stdout)).toMatchObject({ run_info: { cmd: 'echo ö >ä' } });
     expect(world.reprise(dataset, ['save', '--amend', '-m', 'one'])).toMatchObject({ code: 0 });
     expect(stored(dataset, 'HEAD').toString('utf8')).toContain('\nauthor Ádá Example <');
+  });
+});
+
+describe('surroundings that mislead', () => {
+  test('variables that Git sets for hooks, and for itself', () => {
+    const dataset = fresh('variables');
+    world.sh(dataset, 'mkdir sub; echo 1 >sub/a; git add sub; git commit -qm sub');
+    const env = {
+      GIT_CONFIG: '/nowhere',
+      GIT_QUARANTINE_PATH: world.path('quarantine'),
+      GIT_SHALLOW_FILE: world.path('shallow'),
+      GIT_INTERNAL_SUPER_PREFIX: 'above/',
+      GIT_IMPLICIT_WORK_TREE: '0',
+      GIT_ATTR_SOURCE: 'side',
+      GIT_CEILING_DIRECTORIES: dataset,
+    };
+    world.write(world.path('shallow'), `${world.git(dataset, 'rev-parse', 'HEAD')}\n`);
+    expect(world.reprise(join(dataset, 'sub'), ['run', 'echo 2 >b'], { env })).toMatchObject({ code: 0 });
+    expect(commitsOf(world, dataset).map(({ changes }) => changes)).toEqual([
+      ['A a'],
+      ['M a'],
+      ['A sub/a'],
+      ['A sub/b'],
+    ]);
+    expect(world.reprise(dataset, ['rerun', '--since', ''], { env })).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ['GIT_AUTHOR_DATE', { GIT_AUTHOR_DATE: 'nonsense' }, 'config-invalid'],
+    ['GIT_COMMITTER_DATE', { GIT_COMMITTER_DATE: '99999999999999 +0000' }, 'config-invalid'],
+    ['GIT_AUTHOR_NAME', { GIT_AUTHOR_NAME: '' }, 'identity-missing'],
+    ['GIT_COMMITTER_NAME', { GIT_COMMITTER_NAME: ' ,' }, 'identity-missing'],
+  ])('%s that no commit can have is noticed before anything is done', (name, env, code) => {
+    const dataset = fresh(`variable ${name}`);
+    expect(refused(dataset, ['run', 'touch x'], code, 1, { env }).stderr).toContain(`hint: unset ${name}\n`);
+    world.write(join(dataset, 'new'), '');
+    refused(dataset, ['save'], code, 1, { env });
+  });
+
+  test.each([
+    ['user.name', '', 'identity-missing'],
+    ['author.name', ',', 'identity-missing'],
+    ['datalad.fake-dates-start', 'x', 'config-invalid'],
+  ])('a %s of "%s" in the configuration, too', (key, value, code) => {
+    const dataset = fresh(`setting ${key}`);
+    world.sh(dataset, `git config user.useConfigOnly true; git config "${key}" "${value}"`);
+    // DataLad's dates begin there where no branch has a commit yet.
+    if (code === 'config-invalid') {
+      world.sh(dataset, 'git config datalad.fake-dates true; git checkout -q --detach');
+      world.sh(dataset, 'git for-each-ref --format="delete %(refname)" refs/heads | git update-ref --stdin');
+    }
+    refused(dataset, ['run', 'touch x'], code);
+    world.write(join(dataset, 'new'), '');
+    refused(dataset, ['save'], code);
+  });
+
+  test('a current folder inside a Git directory', () => {
+    const dataset = fresh('inside');
+    const from = join(dataset, '.git/hooks');
+    for (const verb of ['run touch x', 'save', 'rerun']) {
+      const { stderr } = refused(dataset, verb.split(' '), 'no-dataset', 2, { from });
+      expect(stderr).toContain(`hint: cd ${dataset}\n`);
+    }
+    refused(dataset, ['run', '-d', dataset, 'touch x'], 'no-dataset', 2, { from });
+  });
+
+  test('a folder that is gone is not taken for a missing program', async () => {
+    const cwd = world.path('gone');
+    const options = { cwd, env: world.env };
+    await expect(execute(['git', '--version'], options)).rejects.toMatchObject({ code: 'path-missing' });
+    const nowhere = { cwd: world.dir, env: { PATH: cwd } };
+    await expect(execute(['git', '--version'], nowhere)).rejects.toMatchObject({ code: 'git-missing' });
+  });
+});
+
+describe('repositories of other kinds', () => {
+  test('one whose refs are in a reftable, or that this Git does not know, is refused at once', () => {
+    const table = fresh('reftable');
+    world.sh(table, 'mkdir .git/reftable');
+    const unknown = fresh('unknown-extension');
+    world.sh(unknown, 'git config core.repositoryFormatVersion 1; git config extensions.somethingNew true');
+    for (const [dataset, word] of [
+      [table, 'reftable'],
+      [unknown, 'somethingnew'],
+    ] as const) {
+      for (const verb of ['run --explicit -o x touch x', 'save', 'status']) {
+        expect(refused(dataset, verb.split(' '), 'not-a-dataset').stderr).toContain(word);
+      }
+    }
+  });
+
+  test('one with SHA-256 works', () => {
+    const dataset = world.path('sha256');
+    world.sh(world.dir, 'git init -q --object-format=sha256 sha256; cd sha256; echo 1 >a; git add a; git commit -qm a');
+    expect(world.reprise(dataset, ['run', '-o', 'b', 'cat a >b'])).toMatchObject({ code: 0 });
+    expect(world.reprise(dataset, ['rerun', '--verify'])).toMatchObject({ code: 0 });
+    expect(world.sh(dataset, 'git fsck 2>&1; git status --porcelain')).toBe('');
+  });
+
+  test('one that a command makes is recorded as a subdataset, unless it has no commits', () => {
+    const dataset = fresh('embedded');
+    const make = 'git init -q $1; cd $1; echo 1 >x; git add x; git commit -qm x';
+    world.write(join(dataset, 'make'), make);
+    expect(world.reprise(dataset, ['save'])).toMatchObject({ code: 0 });
+    expect(world.reprise(dataset, ['run', '-o', 'one', 'sh make one'])).toMatchObject({ code: 0 });
+    const explicit = ['run', '--explicit', '-o', 'd/two/x', 'sh make d/two'];
+    expect(world.reprise(dataset, explicit)).toMatchObject({ code: 0 });
+    expect(world.git(dataset, 'ls-files', '-s')).toMatch(/^160000 \S+ 0\td\/two\n[^]*^160000 \S+ 0\tone$/m);
+    expect(world.git(dataset, 'status', '--porcelain')).toBe('');
+
+    const ended = world.reprise(dataset, ['run', 'git init -q empty; touch y']);
+    expectSentence(ended, 'save-failed', 1);
+    expect(ended.stderr).toContain(`${dataset}/empty is a repository without commits`);
+    expect(world.git(dataset, 'status', '--porcelain')).toBe('?? empty/\n?? y');
+    world.sh(join(dataset, 'empty'), 'git commit -q --allow-empty -m start');
+    expect(world.reprise(dataset, ['recover'])).toMatchObject({ code: 0 });
+    expect(commitsOf(world, dataset).at(-1)?.changes).toEqual(['M .gitmodules', 'A empty', 'A y']);
+  });
+});
+
+describe('empty paths', () => {
+  test('are mistakes, not the current folder', () => {
+    const dataset = fresh('empty-paths');
+    for (const args of ['save', 'get', 'drop', 'unlock', 'status', 'run -o', 'run --explicit -i']) {
+      refused(dataset, [...args.split(' '), '', ...(args.startsWith('run') ? ['touch x'] : [])], 'usage', 2);
+    }
+  });
+
+  test('in a record that DataLad has made are read as it reads them', () => {
+    const dataset = fresh('empty-recorded');
+    const record = { chain: [], cmd: 'echo 1 >>log', exit: 0, extra_inputs: [], inputs: [], outputs: [''], pwd: '.' };
+    const lines = ['=== Do not change lines below ===', JSON.stringify(record), '^^^ Do not change lines above ^^^'];
+    world.write(world.path('message'), `[DATALAD RUNCMD] log\n\n${lines.join('\n')}\n`);
+    world.sh(dataset, `echo 1 >log; git add log; git commit -q -F "${world.path('message')}"`);
+    expect(world.reprise(dataset, ['rerun'])).toMatchObject({ code: 0 });
+    expect(commitsOf(world, dataset).at(-1)).toMatchObject({ changes: ['M log'], record: { outputs: [''] } });
   });
 });
