@@ -1,5 +1,7 @@
 /** Subdatasets that are not in the state in which a run found them: the replay in place will see what is there today. */
 import { join } from 'node:path';
+import { decodeName } from '../core/bytes.ts';
+import { streamGit } from '../dataset/git-stream.ts';
 import { installedHeads } from '../dataset/hierarchy.ts';
 import type { Repo } from '../dataset/repo.ts';
 import { readSubdatasets } from '../dataset/subdatasets.ts';
@@ -19,11 +21,10 @@ export async function warnOfMovedSubdatasets(repo: Repo, plan: ReplayPlan): Prom
     runs.map(({ parents }) => [parents[0] as string, { commit: parents[0] as string, parents: [start] }]),
   );
   // Recorded states against the present one: what does not differ is as it is in the present commit.
-  const [differing, present] = await Promise.all([
+  const [differing, now] = await Promise.all([
     readChanges(repo, [...states.values()], paths),
-    readChanges(repo, [{ commit: start, parents: [] }], paths),
+    recordedHeads(repo, start, paths),
   ]);
-  const now = new Map(present.get(start)?.map(({ path, newSha }) => [path, newSha]));
   const moved = runs.flatMap((step) => {
     const then = new Map(differing.get(step.parents[0] as string)?.map(({ path, newSha }) => [path, newSha]));
     return paths.flatMap((path) => {
@@ -49,6 +50,21 @@ export async function warnOfMovedSubdatasets(repo: Repo, plan: ReplayPlan): Prom
     text: `${which} recorded, and commands get what is there now: ${[...said, ...more].join('; ')}`,
     hints: ['reprise rerun --workspace ...   # in the recorded state'],
   });
+}
+
+/** The commits of subdatasets that a commit records (git-ls-tree(1), "Output format"). */
+async function recordedHeads(
+  repo: Repo,
+  commit: string,
+  paths: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const heads = new Map<string, string>();
+  await streamGit(repo, ['--literal-pathspecs', 'ls-tree', '-z', '--full-tree', commit, '--', ...paths], (entry) => {
+    const [facts = '', path = ''] = decodeName(entry).split(/\t(.*)/s);
+    const [, type, name = ''] = facts.split(' ');
+    if (type === 'commit') heads.set(path, name);
+  });
+  return heads;
 }
 
 /** How many subdatasets are named. */

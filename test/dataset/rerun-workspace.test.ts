@@ -97,6 +97,20 @@ describeWith(['git-annex'], 'rerun --workspace', () => {
     expect(world.reprise(copy, ['rerun']).stderr).not.toContain('but was at');
   });
 
+  test('in place, a subdataset that has moved without being saved is named, whenever its commit was recorded', () => {
+    const copy = copyOf(world, dataset, 'moved-unsaved');
+    world.git(copy, 'checkout', '-q', '-f', 'HEAD~1');
+    world.git(copy, 'submodule', '--quiet', 'update');
+    const then = world.git(`${copy}/code`, 'rev-parse', 'HEAD');
+    // Neither the last commit nor the run's has changed what is recorded of the subdataset.
+    expect(world.git(copy, 'diff', '--name-only', 'HEAD~1', 'HEAD')).not.toContain('code');
+    world.git(`${copy}/code`, 'commit', '-q', '--allow-empty', '-m', 'not saved above');
+    const now = world.git(`${copy}/code`, 'rev-parse', 'HEAD');
+    const outcome = world.reprise(copy, ['rerun', '--explicit']);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.stderr).toContain(`code is at ${now.slice(0, 7)}, but was at ${then.slice(0, 7)} for `);
+  });
+
   test('says what differs, goes on after a command that fails, and exits 1', () => {
     const other = world.path('failing');
     world.reprise(world.dir, ['create', other]);
