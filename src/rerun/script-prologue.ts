@@ -102,6 +102,21 @@ free() { # makes files writable: annexed ones are unlocked, those without conten
 install() { # a subdataset (2) of a dataset (1) that is not there yet
   [ -e "$1/$2/.git" ] || git -C "$1" submodule --quiet update --init -- "$2"
 }
+reach() { # installs those of the names that are subdatasets which are not there yet
+  for path do
+    if [ -e "$path/.git" ] || [ -n "$(ls -A -- "$path" 2>/dev/null)" ] || [ ! -d "${D}{path%/*}" ]; then continue; fi
+    case $(git --literal-pathspecs -C "${D}{path%/*}" ls-files --stage -- "./${D}{path##*/}") in
+      160000*) install "${D}{path%/*}" "${D}{path##*/}" ;;
+    esac
+  done
+}
+reachall() { # installs all that lie in the names of folders
+  for path do
+    if [ -d "$path" ] && git -C "$path" ls-files --stage | grep -q ^160000; then
+      git -C "$path" submodule --quiet update --init --recursive -- .
+    fi
+  done
+}
 scratch() { # a temporary folder that is gone in the end
   tmpdir=$(mktemp -d)
   trap 'rm -rf -- "$tmpdir"' EXIT

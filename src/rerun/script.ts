@@ -12,7 +12,7 @@ import { quoteWord } from '../core/quote.ts';
 import { shortCommand } from '../record/message.ts';
 import type { RunRecord } from '../record/run-record.gen.ts';
 import { reaches } from '../run/globs.ts';
-import { isStatic, matching } from './script-globs.ts';
+import { component, isStatic, matching } from './script-globs.ts';
 import { commandWord, expandAtRunTime, RUN_TIME } from './script-command.ts';
 import { PROLOGUE } from './script-prologue.ts';
 
@@ -25,6 +25,8 @@ export interface ScriptHeader {
   readonly since: string | undefined;
   /** Paths of all subdatasets, nested ones included, relative to the root. */
   readonly subdatasets: readonly string[];
+  /** Those that are not installed here, so that nobody knows what lies in them. */
+  readonly absent: readonly string[];
   /** The `datalad.run.substitutions.*` settings. */
   readonly substitutions: Readonly<Record<string, string | readonly string[]>>;
 }
@@ -86,11 +88,8 @@ function renderRun(header: ScriptHeader, { name, record, message, changed }: Scr
   const declared = [...inputs, ...extra, ...outputs];
   assertInside(name, record.pwd, declared);
   const pwd = posix.normalize(record.pwd).replace(/\/$/, '');
-  const installs = installLines(header.subdatasets, [
-    pwd,
-    ...declared.map((path) => posix.join(pwd, path)),
-    ...changed,
-  ]);
+  const wanted = [pwd, ...declared.map((path) => posix.join(pwd, path)), ...changed];
+  const installs = [...installLines(header.subdatasets, wanted), ...reachLines(header.absent, wanted)];
   const moved = changed.filter((path) => !outputs.some((output) => posix.join(pwd, output) === path));
   const command = commandOf(header, record, inputs, outputs);
   const lines = [
@@ -165,6 +164,24 @@ function installLines(subdatasets: readonly string[], wanted: readonly string[])
         ? `install . ${pathWord(sub)}`
         : `install ${pathWord(around)} ${pathWord(sub.slice(around.length + 1))}`;
     });
+}
+
+/** Installs, level by level, what paths reach into below subdatasets of which it is not known what lies in them. */
+function reachLines(absent: readonly string[], wanted: readonly string[]): readonly string[] {
+  const lines = absent.flatMap((sub) =>
+    wanted
+      .filter((path) => reaches(path, sub))
+      .flatMap((path) => {
+        const depth = sub.split('/').length;
+        const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+        const deep = parts.indexOf('**');
+        const levels = deep === -1 ? parts.length : Math.max(deep, depth);
+        const until = (level: number) => [pathWord(sub), ...parts.slice(depth, level).map(component)].join('/');
+        const reached = Array.from({ length: levels - depth }, (_, at) => `reach ${until(depth + 1 + at)}`);
+        return deep === -1 ? reached : [...reached, `reachall ${until(levels)}`];
+      }),
+  );
+  return [...new Set(lines)];
 }
 
 /** The exit code as a shell gives it: N for 128 + N where signal N ended the command. */

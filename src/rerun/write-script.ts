@@ -10,7 +10,7 @@ import { installed, readSubdatasets } from '../dataset/subdatasets.ts';
 import { substitutionsOf } from '../run/plan.ts';
 import { recordOf } from './plan.ts';
 import type { PlanStep, ReplayPlan } from './replay-plan.gen.ts';
-import { renderScript } from './script.ts';
+import { renderScript, type ScriptHeader } from './script.ts';
 
 /**
  * Writes the script.
@@ -32,7 +32,7 @@ export async function writeScript(
     dsid: config.get('datalad.dataset.id'),
     revision: plan.revision,
     since,
-    subdatasets: await allSubdatasets(repo, ''),
+    ...(await allSubdatasets(repo, '')),
     substitutions: substitutionsOf(config),
   };
   const text = renderScript(
@@ -78,12 +78,15 @@ async function describeAll(repo: Repo, steps: readonly PlanStep[]): Promise<Read
   return names;
 }
 
-async function allSubdatasets(repo: Repo, prefix: string): Promise<readonly string[]> {
-  const paths: string[] = [];
+async function allSubdatasets(repo: Repo, prefix: string): Promise<Pick<ScriptHeader, 'subdatasets' | 'absent'>> {
+  const subdatasets: string[] = [];
+  const absent: string[] = [];
   for (const sub of await readSubdatasets(repo)) {
     const path = join(prefix, sub.path);
     const inner = installed(repo, sub);
-    paths.push(path, ...(inner ? await allSubdatasets(inner, path) : []));
+    const below = inner ? await allSubdatasets(inner, path) : { subdatasets: [], absent: [path] };
+    subdatasets.push(path, ...below.subdatasets);
+    absent.push(...below.absent);
   }
-  return paths;
+  return { subdatasets, absent };
 }

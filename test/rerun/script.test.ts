@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -29,6 +29,7 @@ const HEADER: ScriptHeader = {
   revision: 'f'.repeat(40),
   since: undefined,
   subdatasets: [],
+  absent: [],
   substitutions: {},
 };
 
@@ -50,6 +51,7 @@ async function scriptOf(dir: string, subdatasets: readonly string[] = []): Promi
       revision: range.tip,
       since: '',
       subdatasets,
+      absent: [],
       substitutions: substitutionsOf(config),
     },
     runs.flatMap(({ commit, run }) =>
@@ -324,6 +326,38 @@ describe('a script gives the same tree in a fresh clone', () => {
     const { tree, clone } = replay(dir, await scriptOf(dir, ['libs/one', 'libs/two']), 'git checkout -q HEAD^');
     expect(tree).toBe(world.git(dir, 'ls-tree', '-r', 'HEAD'));
     expect([existsSync(join(clone, 'libs/one/f')), existsSync(join(clone, 'libs/two/f'))]).toEqual([true, false]);
+  });
+
+  test('written and run where subdatasets are not installed, in which others lie', () => {
+    const [inner, middle, dir] = ['inner', 'middle', 'outer'].map((name) => world.path('levels', name));
+    const made = (path: string, line: string) =>
+      world.sh(world.dir, `git init -q ${path}; cd ${path}; ${line}; git add .; git commit -qm s`);
+    made(inner as string, "mkdir 'a b'; echo 1 >'a b/f'; echo 2 >g");
+    made(middle as string, `git submodule --quiet add ${inner} 'in ner'; git submodule --quiet add ${inner} other`);
+    made(
+      dir as string,
+      ['mid', 'deep/mid', 'left'].map((to) => `git submodule --quiet add ${middle} ${to}`).join('; '),
+    );
+    const outer = dir as string;
+    world.sh(outer, 'git submodule --quiet update --init --recursive');
+    const run = (...args: string[]) => expect(world.reprise(outer, ['run', ...args]).code).toBe(0);
+    run('-i', 'mid/in ner/a b/f', '-o', 'one', 'cat {inputs} >one');
+    run('-i', 'mid/in*/*/f', '-o', 'two', 'cat mid/in*/*/f >two');
+    run('-i', 'deep/**/g', '-o', 'three', 'cat {inputs} >three');
+    const fresh = `${outer}-fresh`;
+    world.sh(world.dir, `git clone -q ${outer} ${fresh}`);
+    const { stdout: script, code } = world.reprise(fresh, ['rerun', '--since=', '--script=-']);
+    expect(code).toBe(0);
+    expect(readdirSync(join(fresh, 'mid'))).toEqual([]);
+    const { tree, clone } = replay(outer, script, 'git checkout -q HEAD~3');
+    expect(tree).toBe(world.git(outer, 'ls-tree', '-r', 'HEAD'));
+    const there = ['mid/in ner/g', 'mid/other/g', 'deep/mid/other/g', 'left/.git'].map((path) =>
+      existsSync(join(clone, path)),
+    );
+    expect(there).toEqual([true, false, true, false]);
+    // Where all is there, it installs nothing, and needs nobody to install from.
+    world.sh(world.dir, `mv ${middle} ${middle}-gone; mv ${inner} ${inner}-gone`);
+    world.ok(['sh', world.path('scripts', `${outer.replaceAll('/', '_')}.sh`)], { cwd: clone });
   });
 
   test('it stops where an input is missing or a command fails otherwise than recorded, and in another dataset', async () => {
