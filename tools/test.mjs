@@ -2,12 +2,14 @@
  * `npm test`: the whole suite, or what the arguments choose (`npm test -- test/unit`); arguments are vitest's.
  *
  * Run as a whole, what is missing is installed first, where that may be done; elsewhere what was skipped is counted and named.
- * With REPRISE_REQUIRE_ALL=1, as in CI, something skipped is a failure. The last line is `N passed, N failed`.
+ * With REPRISE_REQUIRE_ALL=1, as in CI, something skipped is a failure. What failed is listed at the end, where a log is read first.
+ * The last line is `N passed, N failed`.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { dataladTree, howToInstall, install, mayInstall, missing } from './setup.mjs';
 
 const root = resolve(import.meta.dirname, '..');
@@ -65,6 +67,26 @@ function count(report) {
   return { passed: of('passed'), failed: of('failed') + broken.length, skipped };
 }
 
+const MOST_LISTED = 30;
+
+/** A line for each failed test, and for each file that could not be loaded: file, title, first line of the message. */
+function failedTests(report) {
+  return (report?.testResults ?? []).flatMap((file) => {
+    const tests = file.assertionResults.filter((test) => test.status === 'failed');
+    const rows = tests.map((test) => [test.fullName, test.failureMessages[0]]);
+    if (tests.length === 0 && file.status === 'failed') rows.push(['could not be run', file.message]);
+    return rows.map(([title, message]) => `  ${relative(root, file.name)}: ${title}: ${firstLine(message)}`);
+  });
+}
+
+/** Without the colours of a terminal, and cut, as a message may quote a whole file. */
+function firstLine(message) {
+  const line = stripVTControlCharacters(message ?? '')
+    .trimStart()
+    .split('\n', 1)[0];
+  return line.length > 200 ? `${line.slice(0, 200)} ...` : line;
+}
+
 const lacking = missing();
 const still = lacking.length > 0 && mayInstall() && (whole || process.env.CI) ? install(lacking) : lacking;
 
@@ -79,6 +101,12 @@ if (skippedTests > 0) {
   if (still.length > 0)
     console.log(['\nTo run them, install:', ...howToInstall(still).map((line) => `  ${line}`)].join('\n'));
   if (forbidden > 0) console.log('\nSkipping is forbidden here (REPRISE_REQUIRE_ALL): each of them counts as failed.');
+}
+
+const listed = failedTests(report);
+if (listed.length > 0) {
+  const more = listed.length > MOST_LISTED ? [`  ... and ${listed.length - MOST_LISTED} more`] : [];
+  console.log(['\nFAILED:', ...listed.slice(0, MOST_LISTED), ...more].join('\n'));
 }
 
 // What vitest itself holds against the run (an unhandled rejection, no tests found) must show in the count, too.
