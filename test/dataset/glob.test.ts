@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { nameMatcher } from '../../src/core/fnmatch.ts';
 import { globPaths } from '../../src/dataset/glob.ts';
+import { cpuMillisecondsOf } from '../support/cpu-time.ts';
 import { DEEP, pattern, plant, sorted, tree } from '../support/odd-trees.ts';
 import { describeWith } from '../support/oracles.ts';
 import { type PythonOracle, startPython } from '../support/python-oracle.ts';
@@ -52,11 +53,9 @@ describe('glob', () => {
     expect(globPaths('d\udcff/[\udce9].dat', root)).toEqual(['d\udcff/\udce9.dat']);
   });
 
-  test('a hostile pattern ends soon', () => {
+  test('a hostile pattern ends soon', async () => {
     const matcher = nameMatcher(`${'*a'.repeat(100)}*b`);
-    const started = performance.now();
-    expect(matcher('a'.repeat(255))).toBe(false);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(await cpuMillisecondsOf(() => expect(matcher('a'.repeat(255))).toBe(false))).toBeLessThan(1000);
     expect(() => globPaths('*/'.repeat(50_000), world.dir)).toThrow(
       expect.objectContaining({ code: 'pattern-too-wide' }),
     );

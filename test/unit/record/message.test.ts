@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type ParsedMessage, parseMessage, renderMessage, shortCommand } from '../../../src/record/message.ts';
 import { stripEnd } from '../../../src/record/locate.ts';
 import { anyRecord, anyText, CLOSER, OPENER, plainBlock, plainRecord, plainText } from './records.ts';
+import { cpuMillisecondsOf } from '../../support/cpu-time.ts';
 
 const commit = '1afbfe8f67';
 const parse = (text: string) => parseMessage(text, { commit });
@@ -238,10 +239,11 @@ describe('hostile messages', () => {
     ['carriage returns', megabytes(`${OPENER}\r\n`)],
     ['nested JSON', `[DATALAD RUNCMD] x\n${OPENER}\n${megabytes('[')}\n${CLOSER}`],
     ['a long sidecar name', `[DATALAD RUNCMD] x\n${OPENER}\n"${megabytes('a')}"\n${CLOSER}`],
-  ])('%s by the megabyte take less than two seconds', (_, text) => {
-    const start = performance.now();
-    expect(['none', 'mention', 'record', 'invalid']).toContain(parse(text).kind);
-    expect(performance.now() - start).toBeLessThan(2000);
+  ])('%s by the megabyte take less than two seconds', async (_, text) => {
+    const spent = await cpuMillisecondsOf(() =>
+      expect(['none', 'mention', 'record', 'invalid']).toContain(parse(text).kind),
+    );
+    expect(spent).toBeLessThan(2000);
   });
 
   test('nothing makes the reader throw', () => {
