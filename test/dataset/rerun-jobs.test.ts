@@ -36,7 +36,7 @@ describeWith(['git-annex'], 'rerun --jobs', () => {
       record(name, ['in'], `cat in >>${name}; date +%s.%N >stamp-${name}; rm stamp-${name}`);
     record('sum', ['a', 'b'], 'cat a b >sum');
     record('d', ['in'], 'cat in >>d');
-  }, 120_000);
+  });
   afterAll(() => world.remove());
 
   const rerun = (jobs: number) => {
@@ -51,9 +51,7 @@ describeWith(['git-annex'], 'rerun --jobs', () => {
     return { dataset, events: readFileSync(log, 'utf8').trim().split('\n') };
   };
 
-  test('gives the same history, runs independent commands at once, and waits where one needs another', {
-    timeout: 120_000,
-  }, () => {
+  test('gives the same history, runs independent commands at once, and waits where one needs another', {}, () => {
     const [one, three] = [rerun(1), rerun(3)];
     const subjects = (dataset: string) => world.git(dataset, 'log', '--format=%s %(trailers)').split('\n');
     expect(subjects(three.dataset)).toEqual(subjects(one.dataset));
@@ -68,7 +66,7 @@ describeWith(['git-annex'], 'rerun --jobs', () => {
     expect(one.events).toEqual(['a', 'b', 'c', 'sum', 'd'].flatMap((name) => [`begin ${name}`, `end ${name}`]));
   });
 
-  test('a command that takes long keeps none waiting that does not need it', { timeout: 120_000 }, () => {
+  test('a command that takes long keeps none waiting that does not need it', () => {
     const dataset = world.path('uneven');
     const marks = world.path('marks');
     world.reprise(world.dir, ['create', dataset]);
@@ -92,7 +90,7 @@ describeWith(['git-annex'], 'rerun --jobs', () => {
     expect(readdirSync(join(dataset, '.git/reprise/workspaces'))).toEqual([]);
   });
 
-  test('executes one by one what wrote the same file without saying so', { timeout: 120_000 }, () => {
+  test('executes one by one what wrote the same file without saying so', () => {
     const dataset = world.path('undeclared');
     world.reprise(world.dir, ['create', dataset]);
     for (const name of ['x', 'y'])
@@ -110,9 +108,7 @@ describeWith(['git-annex'], 'rerun --jobs', () => {
     expect(world.sh(dataset, 'cat common')).toBe('x\ny\nx\ny');
   });
 
-  test('waits for what is picked or read in between, and keeps records in sidecars where they were', {
-    timeout: 120_000,
-  }, () => {
+  test('waits for what is picked or read in between, and keeps records in sidecars where they were', {}, () => {
     const dataset = world.path('between');
     world.reprise(world.dir, ['create', dataset]);
     world.write(`${dataset}/in`, 'one\n');
@@ -138,7 +134,7 @@ describeWith(['git-annex'], 'rerun --jobs', () => {
     world.git(dataset, 'annex', 'fsck', '--quiet');
   });
 
-  test('a failing command stops the rerun in its turn, with all before it committed', { timeout: 120_000 }, () => {
+  test('a failing command stops the rerun in its turn, with all before it committed', () => {
     const dataset = world.path('failing');
     world.reprise(world.dir, ['create', dataset]);
     for (const name of ['p', 'q', 'r'])

@@ -106,7 +106,7 @@ describe('a verdict is kept', () => {
     await Promise.all(writers.map((one) => recordAttestation(repo, one)));
     const found = await read(repo);
     expect(new Set(found.map(({ exit }) => exit)).size).toBe(64);
-  }, 60_000);
+  });
 
   test('also while somebody moves the ref who knows no lock', async () => {
     const { repo, dir, head } = repository();

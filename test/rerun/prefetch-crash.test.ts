@@ -22,7 +22,7 @@ describeWith(['git-annex'], 'a prefetch that is killed', () => {
     world.sh(source, 'cd sub; rm a.dat; echo two > a.dat');
     ok(join(source, 'sub'), 'save', '-m', 'ahead');
     world.git(world.dir, 'clone', '-q', source, 'clone');
-  }, 60_000);
+  });
   afterAll(() => world.remove());
 
   test('leaves each subdataset absent or as it is recorded', async () => {

@@ -99,7 +99,7 @@ describeWith(['docker', 'apptainer', 'git-annex'], 'prefetch of images', () => {
     ok(source, ['containers-add', 'bb', '--update', '-u', ownImage('two')]);
     // It was loaded for the run.
     docker('DELETE', digests[0] as string);
-  }, 120_000);
+  });
   afterAll(() => {
     for (const hex of digests) docker('DELETE', hex);
     world.remove();

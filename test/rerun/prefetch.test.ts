@@ -101,7 +101,7 @@ describeWith(['git-annex'], 'prefetch', () => {
     content('two');
     save(source, 'later');
     world.git(source, 'tag', 'present');
-  }, 120_000);
+  });
   afterAll(() => world.remove());
 
   test('without it, neither kind of rerun works when the source is gone', () => {

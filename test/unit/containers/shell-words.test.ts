@@ -49,7 +49,7 @@ function ourWords(text: string): readonly string[] | null {
 const SHELLS = [{ shell: ['/bin/sh'] }, { shell: ['/bin/bash', '--posix'] }];
 
 describe.each(SHELLS)('$shell agrees', ({ shell }) => {
-  test('on every text that is understood as plain words', { timeout: 60_000 }, () => {
+  test('on every text that is understood as plain words', () => {
     const character = fc.constantFrom(
       ...'ab01 \t\n\'"\\$`#~*?[]{},.=:!%^-@+()<>|&;'.split(''),
       'a',
