@@ -10,12 +10,12 @@ import type { Config } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
 import { randomId } from '../sys/owner.ts';
 import { propagateAdjusted } from './adjusted.ts';
-import { planPresence } from './annex-branch.ts';
 import { type Change, mergeStored, type StorePlan, storeContent } from './content-store.ts';
 import { type FakeClock, fakeClock } from './fake-dates.ts';
 import { type Identities, identities, type TreeChange, writeCommits } from './fast-import.ts';
 import { assertNothingHalfDone } from './half-done.ts';
-import { beginLanding, type Landing, type RefChange } from './landing.ts';
+import { beginLanding, type Landing } from './landing.ts';
+import { discard, type ForeseenLink, foreseeLinks, isForeseen, movesOf, writeLanding } from './landing-commits.ts';
 import { readHead } from './refs.ts';
 import { git, gitText, type Repo } from './repo.ts';
 import { takeSaveLock } from './save-lock.ts';
@@ -202,47 +202,64 @@ async function land(
   const head = await readHead(repo);
   // git-annex, should it add files, gives its own commit this date, too.
   const annexDate = await plan.clock();
-  await stageInto(repo, landing.index, plan);
-  const staged = await readStaged(
-    repo,
-    landing.index,
-    head.commit,
-    new Set(request.changes.map((change) => change.path)),
-  );
-  verifyStaged(repo, plan, staged);
+  const write = async (changes: readonly TreeChange[], keys: readonly string[]) => {
+    const stamp = await plan.whoCommits;
+    return writeLanding(repo, plan, changes, keys, {
+      ref: `refs/reprise/landing/${plan.id}`,
+      change: async (withPresence) => ({
+        parents: head.commit ? [head.commit] : [],
+        message: request.message,
+        ...stamp(withPresence && annexDate !== null ? annexDate + 1 : await plan.clock()),
+        ...(request.amend && head.commit ? await replacedCommit(repo, head.commit) : null),
+      }),
+      annex: stamp(annexDate),
+      annexDate,
+    });
+  };
+  const foreseen = request.allowEmpty || request.amend ? null : foreseeLinks(repo, plan, plan.deleted);
+  const early = foreseen && write(foreseen.map(toLink), keysAt(plan, foreseen));
+  // Its failure counts once it is needed.
+  early?.catch(() => {});
+  let staged: readonly StagedEntry[];
+  try {
+    await stageInto(repo, landing.index, plan);
+    const paths = new Set(request.changes.map((change) => change.path));
+    staged = await readStaged(repo, landing.index, head.commit, paths);
+    verifyStaged(repo, plan, staged);
+  } catch (error) {
+    await early?.then((written) => discard(repo, written)).catch(() => {});
+    throw error;
+  }
   const entries = await withKeys(repo, plan, staged);
+  const isKept = foreseen !== null && isForeseen(foreseen, staged);
+  if (early && !isKept) await discard(repo, await early);
   if (staged.length === 0 && !request.allowEmpty && !request.amend) {
     landing.keepIndex();
     return { commit: null, entries };
   }
-  const presence = await planPresence(
-    repo,
-    plan.logs,
-    entries.flatMap((entry) => entry.key ?? []),
-    annexDate,
-  );
-  const replaced = request.amend && head.commit ? await replacedCommit(repo, head.commit) : null;
-  const stamp = await plan.whoCommits;
-  const main = {
-    ref: `refs/reprise/landing/${plan.id}`,
-    parents: head.commit ? [head.commit] : [],
-    message: request.message,
-    changes: staged.map(toTreeChange),
-    ...stamp(presence && annexDate !== null ? annexDate + 1 : await plan.clock()),
-    ...replaced,
-  };
-  const plans = presence ? [main, { ...presence.plan, ref: `${main.ref}-annex`, ...stamp(annexDate) }] : [main];
-  const commits = await writeCommits(repo, plans);
-  request.landing?.(commits[0] as string);
-  const moves: RefChange[] = [{ ref: head.ref ?? 'HEAD', from: head.commit, to: commits[0] as string }];
-  if (presence) moves.push({ ref: presence.ref, from: presence.from, to: commits[1] as string });
-  const temporary = plans.map(({ ref }, index) => ({ ref, from: commits[index] as string, to: null }));
-  if (!(await landing.commit([...moves, ...temporary], `${request.action ?? 'commit'}: ${request.message}`))) {
+  const written = await (early && isKept
+    ? early
+    : write(
+        staged.map(toTreeChange),
+        entries.flatMap((entry) => entry.key ?? []),
+      ));
+  const commit = written.commits[0] as string;
+  request.landing?.(commit);
+  const moves = movesOf(written, head.ref ?? 'HEAD', head.commit);
+  if (!(await landing.commit(moves, `${request.action ?? 'commit'}: ${request.message}`))) {
     // The next attempt may need fewer of them.
-    await git(repo, ['update-ref', '--stdin'], { input: plans.map(({ ref }) => `delete ${ref}\n`).join('') });
+    await discard(repo, written);
     return null;
   }
-  return { commit: commits[0] as string, entries };
+  return { commit, entries };
+}
+
+function keysAt({ keys }: StorePlan, links: readonly ForeseenLink[]): readonly string[] {
+  return links.flatMap(({ path }) => keys.get(path) ?? []);
+}
+
+function toLink({ path, content }: ForeseenLink): TreeChange {
+  return { path, mode: '120000', content };
 }
 
 /** What an amended commit keeps of the one that it replaces: its place, its tree to start from, and its author with the author's date. */
