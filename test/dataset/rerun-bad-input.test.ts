@@ -34,10 +34,10 @@ const executed = (repo: string) => readFileSync(join(repo, 'good'), 'utf8').spli
 
 /** Runs, expects one sentence, and that nothing at all was changed or executed. */
 function refused(repo: string, args: readonly string[], code: string, exit = 1): Outcome {
-  const before = looksOf(world, repo);
+  const before = looksOf(repo);
   const ended = world.reprise(repo, ['rerun', ...args]);
   expectSentence(ended, code, exit);
-  expect(looksOf(world, repo)).toStrictEqual(before);
+  expect(looksOf(repo)).toStrictEqual(before);
   expect(isPending(repo)).toBe(false);
   return ended;
 }
@@ -142,7 +142,7 @@ describeWith(['git-annex'], 'links to another dataset', () => {
     world.reprise(world.dir, ['create', other]);
     world.write(`${other}/data/a`, 'a');
     world.reprise(other, ['save']);
-    const before = looksOf(world, other);
+    const before = looksOf(other);
     for (const record of [
       { outputs: ['link/data/a'] },
       { outputs: ['l*/data/*'] },
@@ -157,7 +157,7 @@ describeWith(['git-annex'], 'links to another dataset', () => {
       recordedBy(world, dataset, { cmd: 'true', pwd: '.', ...record });
       const ended = world.reprise(dataset, ['rerun']);
       if (ended.code !== 0) expectSentence(ended, 'path-outside|input-missing', 1);
-      expect(looksOf(world, other), JSON.stringify(record)).toStrictEqual(before);
+      expect(looksOf(other), JSON.stringify(record)).toStrictEqual(before);
     }
   });
 });

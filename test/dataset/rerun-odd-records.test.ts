@@ -42,10 +42,10 @@ const lastRecord = (repo: string) => commitsOf(world, repo).at(-1)?.record as Fo
 
 /** Runs, expects one sentence, and that nothing at all was changed. */
 function refused(repo: string, args: readonly string[], code: string): Outcome {
-  const before = looksOf(world, repo);
+  const before = looksOf(repo);
   const ended = world.reprise(repo, ['rerun', ...args]);
   expectSentence(ended, code, 1);
-  expect(looksOf(world, repo)).toStrictEqual(before);
+  expect(looksOf(repo)).toStrictEqual(before);
   expect(isPending(repo)).toBe(false);
   return ended;
 }
@@ -255,7 +255,7 @@ describe('whose dataset a record is of', () => {
   test('one of another dataset is not executed, and said to be so', () => {
     const copy = copyOf(world, dataset, `id-${(made += 1)}`);
     const foreign = recordedBy(world, copy, { cmd: 'echo executed >>out', dsid: other, pwd: '.' }, 'echo >theirs');
-    const before = looksOf(world, copy);
+    const before = looksOf(copy);
     const ended = world.reprise(copy, ['-f', 'json', 'rerun']);
     expect(ended.code).toBe(1);
     expect(printed(ended)).toMatchObject([
@@ -263,7 +263,7 @@ describe('whose dataset a record is of', () => {
       { action: 'run', status: 'impossible' },
     ]);
     expect(String(printed(ended)[0]?.['message'])).toContain('was ran from a different dataset; skipping');
-    expect(looksOf(world, copy)).toStrictEqual(before);
+    expect(looksOf(copy)).toStrictEqual(before);
     expect(attestationsIn(world, copy)).toStrictEqual([]);
 
     // Among others of this dataset it is kept where it is in the history, and picked where it is not.
@@ -385,10 +385,10 @@ describeWith(['git-annex', 'datalad', 'python3'], 'sidecars', () => {
     const clone = world.path('sidecar-gone');
     world.git(world.dir, 'clone', '-q', origin, clone);
     world.git(clone, 'remote', 'remove', 'origin');
-    const before = looksOf(world, clone).tree;
+    const before = looksOf(clone).tree;
     const ended = rerun(clone);
     expectSentence(ended, 'record-invalid|content-unavailable', 1);
     expect(ended.stderr).toMatch(/sidecar/);
-    expect(looksOf(world, clone).tree).toBe(before);
+    expect(looksOf(clone).tree).toBe(before);
   });
 });

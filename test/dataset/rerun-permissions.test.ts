@@ -48,13 +48,13 @@ describeWith(['git-annex'], 'reruns by an ordinary user', () => {
   test.skipIf(!isRoot)('who may not write gets a sentence, and nothing is executed', () => {
     const other = { uid: ORDINARY_UID - 1 };
     const counter = world.path('counter');
-    const before = looksOf(world, dataset);
+    const before = looksOf(dataset);
     for (const args of [['rerun'], ['rerun', '--since='], ['rerun', '--onto=', '-b', 'x']]) {
       const ended = world.reprise(dataset, args, { ...other, env: { COUNTER: counter } });
       expectSentence(ended, 'permission-denied', 1);
       expect(ended.stderr).toContain('hint: ');
     }
-    expect(looksOf(world, dataset)).toStrictEqual(before);
+    expect(looksOf(dataset)).toStrictEqual(before);
     expect(isPending(dataset)).toBe(false);
     expect(world.reprise(dataset, ['rerun', '--report', '--since='], other).code).toBe(0);
     for (const option of ['--continue', '--abort'])
@@ -64,20 +64,20 @@ describeWith(['git-annex'], 'reruns by an ordinary user', () => {
   });
 
   test.skipIf(!isRoot)('who may only read can replay in workspaces, and is told that verdicts are not kept', () => {
-    const before = looksOf(world, dataset);
+    const before = looksOf(dataset);
     const ended = world.reprise(dataset, ['rerun', '--workspace', '--verify', '--since=HEAD~2', 'HEAD~1'], {
       uid: ORDINARY_UID - 1,
     });
     expect(`${ended.code} ${ended.stderr}`).toMatch(/^0 /);
     expect(ended.stderr).toContain('the verdicts are not kept as attestations');
     expect(ended.stderr).toMatch(/runs? replayed: \d identical\n/);
-    expect(looksOf(world, dataset)).toStrictEqual(before);
+    expect(looksOf(dataset)).toStrictEqual(before);
   });
 
   test.skipIf(!isRoot)(
     'an output in a folder that may not be written: the command says so, and everything can be undone',
     () => {
-      const before = looksOf(world, dataset).tree;
+      const before = looksOf(dataset).tree;
       world.ok(['chown', '0:0', join(dataset, 'deep')]);
       chmodSync(join(dataset, 'deep'), 0o755);
       const ended = world.reprise(dataset, ['rerun', '--since=HEAD~4', 'HEAD~1'], uid);
@@ -85,7 +85,7 @@ describeWith(['git-annex'], 'reruns by an ordinary user', () => {
       expect(ended.stderr).not.toMatch(/internal error/);
       world.ok(['chown', `${ORDINARY_UID}:${ORDINARY_UID}`, join(dataset, 'deep')]);
       if (isPending(dataset)) expect(world.reprise(dataset, ['rerun', '--abort'], uid).code).toBe(0);
-      expect(looksOf(world, dataset).tree).toBe(before);
+      expect(looksOf(dataset).tree).toBe(before);
       expect(tracesIn(world, dataset)).toStrictEqual([]);
     },
   );

@@ -493,7 +493,7 @@ describe('states in which a stopped rerun is found', () => {
     for (const option of ['--continue', '--abort']) {
       const ended = rerun(dataset, [option]);
       expectSentence(ended, 'replay-missing', 1);
-      expect(filesOf(world, dataset)).toContain('three');
+      expect(filesOf(dataset)).toContain('three');
     }
   });
 

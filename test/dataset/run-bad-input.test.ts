@@ -37,10 +37,10 @@ describeWith(['git-annex'], 'bad input', () => {
     exit: number,
     options: RunOptions & { readonly from?: string } = {},
   ): Outcome => {
-    const before = looksOf(world, dataset);
+    const before = looksOf(dataset);
     const ended = world.reprise(options.from ?? dataset, args, options);
     expectSentence(ended, code, exit);
-    expect(looksOf(world, dataset)).toStrictEqual(before);
+    expect(looksOf(dataset)).toStrictEqual(before);
     expect(existsSync(join(dataset, '.git/reprise/runs')) ? world.sh(dataset, 'ls .git/reprise/runs') : '').toBe('');
     return ended;
   };
@@ -125,11 +125,11 @@ describeWith(['git-annex'], 'bad input', () => {
       const dataset = fresh();
       damage(dataset);
       for (const verb of [['run', 'touch x'], ['run', '--explicit', '-o', 'x', 'touch x'], ['save'], ['status']]) {
-        const before = looksOf(world, dataset);
+        const before = looksOf(dataset);
         const ended = world.reprise(dataset, verb);
         expectSentence(ended, /git-failed|not-a-dataset|no-dataset|config-invalid/, ended.code);
         expect([1, 2], what).toContain(ended.code);
-        expect(looksOf(world, dataset), what).toStrictEqual(before);
+        expect(looksOf(dataset), what).toStrictEqual(before);
       }
     }
   });
@@ -196,10 +196,10 @@ describeWith(['git-annex'], 'bad input', () => {
       world.git(dataset, 'config', '-f', '.datalad/config', key, value);
       world.git(dataset, 'commit', '-qam', 'setting');
       const sidecar = key.endsWith('directory') ? ['--sidecar', 'yes'] : [];
-      const before = looksOf(world, dataset);
+      const before = looksOf(dataset);
       const ended = world.reprise(dataset, ['run', ...sidecar, 'touch x']);
       expectSentence(ended, /config-invalid|path-outside/, 1);
-      expect(looksOf(world, dataset), key).toStrictEqual(before);
+      expect(looksOf(dataset), key).toStrictEqual(before);
       expect(existsSync(world.path('outside'))).toBe(false);
     }
   });
@@ -311,10 +311,10 @@ describeWith(['git-annex'], 'bad input', () => {
     symlinkSync(other, join(dataset, 'link'));
     world.git(dataset, 'add', '-A');
     world.git(dataset, 'commit', '-qm', 'link');
-    const before = looksOf(world, other);
+    const before = looksOf(other);
     for (const output of ['link/data/a.dat', 'link/data/*', 'link/data', 'link/new'])
       refused(dataset, ['run', '-o', output, 'true'], 'path-outside', 1);
-    expect(looksOf(world, other)).toStrictEqual(before);
+    expect(looksOf(other)).toStrictEqual(before);
   });
 
   test('Git, git-annex or an identity is missing', () => {

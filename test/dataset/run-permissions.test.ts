@@ -59,11 +59,11 @@ describe.skipIf(!isRoot)('[needs root: to become an ordinary user]', () => {
 
     test('an annexed file that was not declared is protected; the exit code of the command is passed on', () => {
       const dataset = fresh();
-      const before = looksOf(world, dataset);
+      const before = looksOf(dataset);
       const ended = reprise(dataset, ['run', 'sh -c "echo new >data/a.dat" || exit 23']);
       expect(ended.code).toBe(23);
       expect(ended.stderr).toContain('Permission denied');
-      expect(looksOf(world, dataset)).toStrictEqual(before);
+      expect(looksOf(dataset)).toStrictEqual(before);
       expect(journalsIn(dataset)).toStrictEqual([]);
       expect(readFileSync(join(dataset, 'data/a.dat'), 'utf8')).toBe('old a\n');
     });
@@ -90,7 +90,7 @@ describe.skipIf(!isRoot)('[needs root: to become an ordinary user]', () => {
       for (const lock of ['.', '.git', '.git/reprise', 'data']) {
         const dataset = fresh();
         as(dataset, `mkdir -p .git/reprise; chmod a-w ${lock}`);
-        const before = looksOf(world, dataset);
+        const before = looksOf(dataset);
         const ended = reprise(dataset, [
           'run',
           '-o',
@@ -101,7 +101,7 @@ describe.skipIf(!isRoot)('[needs root: to become an ordinary user]', () => {
           expectSentence(ended, 'permission-denied', 1);
           expect(existsSync(`${dataset}.counter`), lock).toBe(false);
         } else expect(lock).toBe('.');
-        if (ended.code !== 0) expect(looksOf(world, dataset), lock).toStrictEqual(before);
+        if (ended.code !== 0) expect(looksOf(dataset), lock).toStrictEqual(before);
         as(dataset, `chmod u+w ${lock}`);
         expect(reprise(dataset, ['recover']).code).toBe(0);
         expect(status(dataset)).toBe('');
@@ -134,7 +134,7 @@ describe.skipIf(!isRoot)('[needs root: to become an ordinary user]', () => {
       const dataset = world.path('of-root');
       cpSync(template, dataset, { recursive: true, verbatimSymlinks: true });
       world.sh(dataset, 'chown -R 0:0 . && chmod -R a+rX,go-w .');
-      const before = looksOf(world, dataset);
+      const before = looksOf(dataset);
       for (const verb of [
         ['run', 'touch x'],
         ['run', '--explicit', '-o', 'x', 'touch x'],
@@ -146,7 +146,7 @@ describe.skipIf(!isRoot)('[needs root: to become an ordinary user]', () => {
         expect(`${verb.join(' ')}: ${ended.stderr}`).not.toMatch(/internal error|^ +at /m);
         if (verb[0] !== 'save') expect(ended.code, verb.join(' ')).toBeGreaterThan(0);
         expect(ended.code, verb.join(' ')).toBeLessThan(3);
-        expect(looksOf(world, dataset)).toStrictEqual(before);
+        expect(looksOf(dataset)).toStrictEqual(before);
       }
       expect(reprise(dataset, ['status']).code).toBe(0);
     });

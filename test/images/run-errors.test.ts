@@ -49,10 +49,10 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a container run', 
     code: string,
     uid?: number,
   ): string => {
-    const before = looksOf(world, dataset);
+    const before = looksOf(dataset);
     const ended = run(dataset, ['-o', 'out', ...args, 'echo x >out'], env, uid);
     expectSentence(ended, code, 1);
-    expect(looksOf(world, dataset)).toStrictEqual(before);
+    expect(looksOf(dataset)).toStrictEqual(before);
     expect(readdirSync(join(dataset, '.git/reprise')).filter((name) => /lock|part/.test(name))).toEqual([]);
     return ended.stderr;
   };

@@ -40,10 +40,10 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset'
 
   /** One sentence, and nothing at all is changed. */
   const refused = (dataset: string, args: readonly string[], code: string): Outcome => {
-    const before = looksOf(world, dataset);
+    const before = looksOf(dataset);
     const ended = run(dataset, ...args);
     expectSentence(ended, code, code === 'container-failed' ? 125 : 1);
-    expect(looksOf(world, dataset)).toStrictEqual(before);
+    expect(looksOf(dataset)).toStrictEqual(before);
     expect(isPending(dataset)).toBe(false);
     return ended;
   };

@@ -44,11 +44,11 @@ describeWith(['docker', 'git-annex'], 'options of a container run', () => {
   });
 
   test('from outside the dataset nothing is run that could not see where it is', () => {
-    const before = looksOf(world, root);
+    const before = looksOf(root);
     const refused = run(world.dir, 'containers-run', '-d', root, 'true');
     expectSentence(refused, 'path-outside', 1);
     expect(refused.stderr).toContain(`hint: cd ${root}\n`);
-    expect(looksOf(world, root)).toStrictEqual(before);
+    expect(looksOf(root)).toStrictEqual(before);
   });
 
   test('a mount without a target is recorded with the one that it had', () => {
@@ -71,11 +71,11 @@ describeWith(['docker', 'git-annex'], 'options of a container run', () => {
       ['--gpus', 'all'],
       ['--writable-root'],
     ]) {
-      const before = looksOf(world, root);
+      const before = looksOf(root);
       const refused = run(root, 'containers-run', '-n', 'own', ...option, '-o', 'four', 'echo five >four');
       expectSentence(refused, 'usage', 2);
       expect(refused.stderr).toContain(`hint: reprise containers-run --runner docker ${option[0]} ...`);
-      expect(looksOf(world, root)).toStrictEqual(before);
+      expect(looksOf(root)).toStrictEqual(before);
     }
     ok(root, 'containers-run', '-n', 'own', '--runner', 'docker', '--network', '-o', 'four', 'echo six >four');
     expect(container()).toMatchObject({ runner: 'docker', network: true });

@@ -1,9 +1,9 @@
 /** What a dataset looks like from outside, to be held against what it looks like later. */
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { expect } from 'vitest';
-import type { Outcome, World } from './world.ts';
+import { digestOf, linesOfTree } from './work-tree.ts';
+import type { Outcome } from './world.ts';
 
 export interface Looks {
   readonly head: string;
@@ -13,19 +13,22 @@ export interface Looks {
 }
 
 /** Reads branch, refs, index and work tree without Git, so that a damaged repository has looks, too. */
-export function looksOf(world: World, dataset: string): Looks {
-  const digest = (path: string) =>
-    existsSync(path) ? createHash('sha256').update(readFileSync(path)).digest('hex') : 'none';
-  const list = (line: string) => world.ok(['/bin/sh', '-c', line], { cwd: dataset });
+export function looksOf(dataset: string): Looks {
+  const gitDir = join(dataset, '.git');
+  const refs = namesOfRefs(existsSync(gitDir) ? gitDir : dataset);
   return {
-    head: digest(join(dataset, '.git/HEAD')),
-    refs: list('cd .git 2>/dev/null || cd .; find refs packed-refs -type f 2>/dev/null | sort | xargs -r sha256sum'),
-    index: digest(join(dataset, '.git/index')),
-    tree: list(
-      'find . -name .git -prune -o \\( -type l -o -type d \\) -printf "%y %m %p %l\\n" -o -type f -printf "%y %m %s %p\\n" | sort; ' +
-        'find . -name .git -prune -o -type f -print0 | sort -z | xargs -0r sha256sum',
-    ),
+    head: digestOf(join(gitDir, 'HEAD')),
+    refs: refs.map((path) => `${relative(dataset, path)} ${digestOf(path)}`).join('\n'),
+    index: digestOf(join(gitDir, 'index')),
+    tree: linesOfTree(dataset, { modes: true }).join('\n'),
   };
+}
+
+function namesOfRefs(gitDir: string): readonly string[] {
+  const refs = join(gitDir, 'refs');
+  const loose = existsSync(refs) ? readdirSync(refs, { recursive: true, withFileTypes: true }) : [];
+  const files = loose.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return [join(gitDir, 'packed-refs'), ...files.sort()];
 }
 
 /** One sentence with its code, hints and perhaps the usage line: no stack, no second sentence, and the exit code of the catalogue. */

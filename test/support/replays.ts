@@ -1,6 +1,7 @@
 /** Histories to be rerun, records that nobody of us has written, and what a rerun says and leaves. */
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { linesOfTree } from './work-tree.ts';
 import type { Outcome, World } from './world.ts';
 
 /** A copy of a dataset, with an index that Git need not refresh. */
@@ -18,11 +19,13 @@ export function messageAround(body: string, message = 'a record'): string {
 
 /** Commits what a shell line does with a message that is taken as it is; returns the commit. */
 export function commitVerbatim(world: World, dataset: string, message: string | Buffer, line = 'true'): string {
-  world.sh(dataset, line);
-  world.git(dataset, '-c', 'annex.gitaddtoannex=false', 'add', '-A');
-  const args = ['git', 'commit', '-q', '--allow-empty', '--no-verify', '--cleanup=verbatim', '-F', '-'];
-  world.ok(args, { cwd: dataset, input: message });
-  return world.git(dataset, 'rev-parse', 'HEAD');
+  const script = [
+    `( ${line}\n) </dev/null >&2`,
+    'git -c annex.gitaddtoannex=false add -A',
+    'git commit -q --allow-empty --no-verify --cleanup=verbatim -F -',
+    'git rev-parse HEAD',
+  ];
+  return world.ok(['/bin/sh', '-ec', script.join('\n')], { cwd: dataset, input: message });
 }
 
 /** A commit that looks as if somebody's tool had recorded a run: the record is written as it is given. */
@@ -77,15 +80,17 @@ const ANNEX_BRANCH = /^refs\/heads\/git-annex .*\n?/m;
 
 /** Branches, index and work tree, without what merely tells when something was written. */
 export function placeOf(world: World, dataset: string): Place {
+  const status = world.git(dataset, 'status', '--porcelain=v2', '--branch', '--no-ahead-behind', '-uall', '--ignored');
+  const heading = (name: string) => new RegExp(`^# branch\\.${name} (.*)$`, 'm').exec(status)?.[1] as string;
   return {
-    head: world.exec(['git', 'symbolic-ref', '-q', 'HEAD'], { cwd: dataset }).stdout,
-    commit: world.git(dataset, 'rev-parse', 'HEAD'),
+    head: heading('head'),
+    commit: heading('oid'),
     branches: world
       .git(dataset, 'for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads')
       .replace(ANNEX_BRANCH, ''),
     staged: world.git(dataset, 'ls-files', '--stage'),
-    status: world.git(dataset, 'status', '--porcelain', '-uall', '--ignored'),
-    files: filesOf(world, dataset),
+    status,
+    files: filesOf(dataset),
   };
 }
 
@@ -104,12 +109,8 @@ export function assertSame(now: object, wanted: object): void {
 }
 
 /** Names, kinds, link targets and content of the work tree. */
-export function filesOf(world: World, dataset: string): string {
-  return world.sh(
-    dataset,
-    'find . -name .git -prune -o -printf "%y %p %l\\n" | sort; ' +
-      'find . -name .git -prune -o -type f -print0 | sort -z | xargs -0r sha256sum',
-  );
+export function filesOf(dataset: string): string {
+  return linesOfTree(dataset, { modes: false }).join('\n');
 }
 
 /** Refs of work that was undone, and of work that was cut off. */
