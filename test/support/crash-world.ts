@@ -23,7 +23,7 @@ export interface AsyncOptions {
 }
 
 /** Whoever takes longer waits for something that never comes. */
-const LONGEST_MS = 45_000;
+const LONGEST_MS = 120_000;
 
 /** Runs a program to its end, beside others. Only its own end counts, not that of children that still hold its streams. */
 export function runBeside(world: World, argv: readonly string[], options: AsyncOptions): Promise<Ended> {
@@ -44,12 +44,14 @@ export function runBeside(world: World, argv: readonly string[], options: AsyncO
     });
     child.on('error', reject);
     child.on('exit', (code, signal) => {
-      // What is in the pipes already is read; nobody waits for a child that was left behind.
-      setTimeout(() => {
-        child.stdout.destroy();
-        child.stderr.destroy();
-        resolve({ code, signal, stdout, stderr });
-      }, 5);
+      // What is in the pipes already is read, in one more round of the event loop; nobody waits for a child that was left behind.
+      setImmediate(() =>
+        setImmediate(() => {
+          child.stdout.destroy();
+          child.stderr.destroy();
+          resolve({ code, signal, stdout, stderr });
+        }),
+      );
     });
     const limit = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
     child.on('exit', () => clearTimeout(limit));
