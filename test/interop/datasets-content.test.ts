@@ -5,6 +5,7 @@ import { get, type GetOptions } from '../../src/dataset/get.ts';
 import { status, type StatusOptions } from '../../src/dataset/status-verb.ts';
 import { unlock, type UnlockOptions } from '../../src/dataset/unlock.ts';
 import { describeWith, type OracleName } from '../support/oracles.ts';
+import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { type Answer, askDatalad, askOurs, contextIn, gitConfig, sorted } from './twins.ts';
 
@@ -34,13 +35,18 @@ function buildSource(world: World): string {
 for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly OracleName[]) {
   describeWith([which, 'git-annex'], `content as ${which}`, () => {
     let world: World;
+    let datalad: WarmDatalad;
     let source: string;
-    beforeAll(() => {
+    beforeAll(async () => {
       world = createWorld();
       source = buildSource(world);
       for (const twin of TWINS) mkdirSync(`${world.dir}/${twin}`);
+      datalad = await warmDatalad(world, which);
     });
-    afterAll(() => world.remove());
+    afterAll(async () => {
+      await datalad?.close();
+      world.remove();
+    });
     beforeEach(() => {
       for (const twin of TWINS) {
         world.sh(`${world.dir}/${twin}`, 'chmod -R u+w . && rm -rf ds');
@@ -51,9 +57,8 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
     function inBoth(line: string): void {
       for (const twin of TWINS) world.sh(`${world.dir}/${twin}/ds`, line);
     }
-    function theirs(args: readonly string[], cwd = 'ds'): Answer {
-      return askDatalad(world, which, `${world.dir}/theirs/${cwd}`, args);
-    }
+    const theirs = (args: readonly string[], cwd = 'ds') =>
+      askDatalad(world, datalad, `${world.dir}/theirs/${cwd}`, args);
     const here = (cwd = 'ds') => contextIn(world, `${world.dir}/ours/${cwd}`);
     const ourGet = (options: GetOptions, cwd?: string) => askOurs(world, get(options, here(cwd)));
     const ourDrop = (options: DropOptions, cwd?: string) => askOurs(world, drop(options, here(cwd)));
@@ -62,14 +67,14 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
 
     test('get of files, folders, what is there, what is in Git and what does not exist', async () => {
       for (const paths of [['two.dat', 'code.txt', 'd', 'nope'], ['two.dat', 'd'], ['/nowhere']]) {
-        expect(sorted(await ourGet({ paths }))).toEqual(sorted(theirs(['get', ...paths])));
+        expect(sorted(await ourGet({ paths }))).toEqual(sorted(await theirs(['get', ...paths])));
       }
       expect(readFileSync(`${world.dir}/ours/ds/d/e/x.dat`, 'utf8')).toBe('x\n');
     });
 
     test('get of a file in a subdataset of a subdataset installs both', async () => {
       const paths = ['a/b b/deep.dat'];
-      expect(sorted(await ourGet({ paths }))).toEqual(sorted(theirs(['get', ...paths])));
+      expect(sorted(await ourGet({ paths }))).toEqual(sorted(await theirs(['get', ...paths])));
       for (const folder of ['ds', 'ds/a', 'ds/a/b b']) {
         expect(gitConfig(world, `${world.dir}/ours/${folder}`).replaceAll('ours', 'theirs')).toBe(
           gitConfig(world, `${world.dir}/theirs/${folder}`),
@@ -82,15 +87,15 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
     });
 
     test('get -r of everything, get -n, get with a limit', async () => {
-      expect(sorted(await ourGet({ paths: ['a'], noData: true }))).toEqual(sorted(theirs(['get', '-n', 'a'])));
+      expect(sorted(await ourGet({ paths: ['a'], noData: true }))).toEqual(sorted(await theirs(['get', '-n', 'a'])));
       expect(sorted(await ourGet({ paths: ['.'], recursive: true, recursionLimit: 1 }))).toEqual(
-        sorted(theirs(['get', '-r', '-R', '1', '.'])),
+        sorted(await theirs(['get', '-r', '-R', '1', '.'])),
       );
-      expect(sorted(await ourGet({ paths: ['.'], recursive: true }))).toEqual(sorted(theirs(['get', '-r', '.'])));
+      expect(sorted(await ourGet({ paths: ['.'], recursive: true }))).toEqual(sorted(await theirs(['get', '-r', '.'])));
       for (const paths of [['.'], ['a'], ['two.dat', 'a', 'a/b b/deep.dat']]) {
         expect([paths, sorted(await ourGet({ paths, recursive: true }))]).toEqual([
           paths,
-          sorted(theirs(['get', '-r', ...paths])),
+          sorted(await theirs(['get', '-r', ...paths])),
         ]);
       }
     });
@@ -98,7 +103,7 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
     test('a recorded commit behind the branch of the source is what gets checked out, on the branch', async () => {
       world.sh(`${source}/a`, 'git commit -q --allow-empty -m later');
       try {
-        expect(sorted(await ourGet({ paths: ['a/one.dat'] }))).toEqual(sorted(theirs(['get', 'a/one.dat'])));
+        expect(sorted(await ourGet({ paths: ['a/one.dat'] }))).toEqual(sorted(await theirs(['get', 'a/one.dat'])));
         const branch = world.git(`${world.dir}/ours/ds/a`, 'status', '--porcelain', '-b');
         expect(branch).toBe(world.git(`${world.dir}/theirs/ds/a`, 'status', '--porcelain', '-b'));
         expect(branch).toBe('## main...origin/main [behind 1]');
@@ -109,7 +114,7 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
 
     test('content that no remote has is an error', async () => {
       inBoth('git remote rm origin');
-      const [ours, oracle] = [await ourGet({ paths: ['two.dat'] }), theirs(['get', 'two.dat'])];
+      const [ours, oracle] = [await ourGet({ paths: ['two.dat'] }), await theirs(['get', 'two.dat'])];
       const withoutUuid = (answer: Answer) =>
         JSON.parse(JSON.stringify(answer).replace(/[0-9a-f-]{36}[^"]*/g, 'UUID')) as Answer;
       expect(withoutUuid(ours)).toEqual(withoutUuid(oracle));
@@ -141,7 +146,7 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
           ...(args[0] === '-e' ? { evalSubdatasetState: 'no' } : {}),
           paths: args.filter((arg) => !args[0]?.startsWith('-') && arg !== ''),
         };
-        expect([args, sorted(await ourStatus(options))]).toEqual([args, sorted(theirs(['status', ...args]))]);
+        expect([args, sorted(await ourStatus(options))]).toEqual([args, sorted(await theirs(['status', ...args]))]);
       }
     });
 
@@ -165,7 +170,7 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
           ...(args.includes('-d') ? { dataset: '.' } : {}),
           paths: args.filter((arg) => arg.startsWith('a')),
         };
-        expect([args, sorted(await ourStatus(options))]).toEqual([args, sorted(theirs(['status', ...args]))]);
+        expect([args, sorted(await ourStatus(options))]).toEqual([args, sorted(await theirs(['status', ...args]))]);
       }
       inBoth('cd a && rm untracked && git commit -q --allow-empty -m more');
       expect((await ourStatus({})).results.find((result) => result['path'] === 'W/ds/a')?.['state']).toBe('modified');
@@ -174,23 +179,25 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
     test('drop of files and folders', async () => {
       inBoth('git annex get -q .');
       for (const paths of [['two.dat', 'code.txt', 'd', 'nope'], ['two.dat', 'd'], ['.']]) {
-        expect(sorted(await ourDrop({ paths }))).toEqual(sorted(theirs(['drop', ...paths])));
+        expect(sorted(await ourDrop({ paths }))).toEqual(sorted(await theirs(['drop', ...paths])));
       }
       expect(world.git(`${world.dir}/ours/ds`, 'annex', 'find')).toBe('');
     });
 
     test('drop of the last copy is refused, until it is reckless', async () => {
       inBoth('git annex get -q . && git remote rm origin');
-      expect(sorted(await ourDrop({ paths: ['two.dat', 'd'] }))).toEqual(sorted(theirs(['drop', 'two.dat', 'd'])));
+      expect(sorted(await ourDrop({ paths: ['two.dat', 'd'] }))).toEqual(
+        sorted(await theirs(['drop', 'two.dat', 'd'])),
+      );
       expect(sorted(await ourDrop({ paths: ['two.dat', 'd'], reckless: 'availability' }))).toEqual(
-        sorted(theirs(['drop', '--reckless', 'availability', 'two.dat', 'd'])),
+        sorted(await theirs(['drop', '--reckless', 'availability', 'two.dat', 'd'])),
       );
     });
 
     test('drop of unlocked, modified and untracked content', async () => {
       inBoth('git annex get -q . && git annex unlock -q two.dat && git commit -qm unlocked && echo more > d/more');
-      expect(sorted(await ourDrop({ paths: ['two.dat'] }))).toEqual(sorted(theirs(['drop', 'two.dat'])));
-      expect(sorted(await ourDrop({ paths: ['d'] }))).toEqual(sorted(theirs(['drop', 'd'])));
+      expect(sorted(await ourDrop({ paths: ['two.dat'] }))).toEqual(sorted(await theirs(['drop', 'two.dat'])));
+      expect(sorted(await ourDrop({ paths: ['d'] }))).toEqual(sorted(await theirs(['drop', 'd'])));
     });
 
     test('drop of all keys and of whole datasets, with every check on the way', async () => {
@@ -199,28 +206,31 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
       );
       inBoth('git annex get -q .');
       expect(sorted(await ourDrop({ what: 'allkeys', paths: ['d'] }))).toEqual(
-        sorted(theirs(['drop', '--what', 'allkeys', 'd'])),
+        sorted(await theirs(['drop', '--what', 'allkeys', 'd'])),
       );
-      expect(sorted(await ourDrop({ what: 'allkeys' }))).toEqual(sorted(theirs(['drop', '--what', 'allkeys'])));
+      expect(sorted(await ourDrop({ what: 'allkeys' }))).toEqual(sorted(await theirs(['drop', '--what', 'allkeys'])));
       inBoth('git annex get -q .');
       expect(sorted(await ourDrop({ what: 'all', dataset: 'ds' }, '.'))).toEqual(
-        sorted(theirs(['drop', '--what', 'all', '-d', 'ds'], '.')),
+        sorted(await theirs(['drop', '--what', 'all', '-d', 'ds'], '.')),
       );
       inBoth('cd a && git commit -q --allow-empty -m mine');
-      const unpushed = [await ourDrop({ what: 'all', paths: ['a'] }), theirs(['drop', '--what', 'all', 'a'])] as const;
+      const unpushed = [
+        await ourDrop({ what: 'all', paths: ['a'] }),
+        await theirs(['drop', '--what', 'all', 'a']),
+      ] as const;
       expect(unpushed[0].results.map(withoutAdvice)).toEqual(unpushed[1].results.map(withoutAdvice));
       expect(unpushed[0].results[0]?.['message']).toMatch(/Unique revisions: \['main'\]$/);
       inBoth('cd a && git reset -q --hard HEAD~ && echo u > untracked');
       expect(sorted(await ourDrop({ what: 'datasets', paths: ['a'] }))).toEqual(
-        sorted(theirs(['drop', '--what', 'datasets', 'a'])),
+        sorted(await theirs(['drop', '--what', 'datasets', 'a'])),
       );
       inBoth('rm a/untracked');
       expect(sorted(await ourDrop({ what: 'datasets', paths: ['a'] }))).toEqual(
-        sorted(theirs(['drop', '--what', 'datasets', 'a'])),
+        sorted(await theirs(['drop', '--what', 'datasets', 'a'])),
       );
       expect(world.sh(`${world.dir}/ours/ds`, 'ls -A a; git status --porcelain')).toBe('');
       expect(sorted(await ourDrop({ what: 'all', dataset: 'ds' }, '.'))).toEqual(
-        sorted(theirs(['drop', '--what', 'all', '-d', 'ds'], '.')),
+        sorted(await theirs(['drop', '--what', 'all', '-d', 'ds'], '.')),
       );
       expect(world.sh(`${world.dir}/ours`, 'ls -A')).toBe('');
     });
@@ -228,7 +238,10 @@ for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly Or
     test('unlock', async () => {
       inBoth('git annex get -q two.dat && git annex get -q d/e/x.dat && echo u > untracked');
       for (const paths of [['two.dat', 'code.txt', 'd/y y.dat', 'untracked', 'nope'], ['.'], ['two.dat'], ['nope']]) {
-        expect([paths, sorted(await ourUnlock({ paths }))]).toEqual([paths, sorted(theirs(['unlock', ...paths]))]);
+        expect([paths, sorted(await ourUnlock({ paths }))]).toEqual([
+          paths,
+          sorted(await theirs(['unlock', ...paths])),
+        ]);
       }
       expect(world.git(`${world.dir}/ours/ds`, 'status', '--porcelain')).toBe(
         world.git(`${world.dir}/theirs/ds`, 'status', '--porcelain'),

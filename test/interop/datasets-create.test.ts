@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { create, type CreateOptions } from '../../src/dataset/create.ts';
 import { describeWith, type OracleName } from '../support/oracles.ts';
+import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { askDatalad, askOurs, contextIn, gitConfig, history } from './twins.ts';
 
@@ -17,14 +18,19 @@ function tree(folder: string): string {
 for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly OracleName[]) {
   describeWith([which, 'git-annex'], `create gives the dataset that ${which} gives`, () => {
     let world: World;
-    beforeAll(() => {
+    let datalad: WarmDatalad;
+    beforeAll(async () => {
       world = createWorld();
       for (const twin of ['theirs', 'ours']) mkdirSync(`${world.dir}/${twin}`);
+      datalad = await warmDatalad(world, which);
     });
-    afterAll(() => world.remove());
+    afterAll(async () => {
+      await datalad?.close();
+      world.remove();
+    });
 
     async function both(args: readonly string[], options: CreateOptions, cwd = '.') {
-      const theirs = askDatalad(world, which, `${world.dir}/theirs/${cwd}`, ['create', ...args]);
+      const theirs = await askDatalad(world, datalad, `${world.dir}/theirs/${cwd}`, ['create', ...args]);
       const ours = await askOurs(
         world,
         create(options, contextIn(world, cwd === '.' ? `${world.dir}/ours` : `${world.dir}/ours/${cwd}`)),

@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSy
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { get, type GetOptions } from '../../src/dataset/get.ts';
 import { describeWith } from '../support/oracles.ts';
+import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { type Answer, askDatalad, askOurs, contextIn, gitConfig, sorted, UUID } from './twins.ts';
 
@@ -11,8 +12,10 @@ for (const which of ['datalad', 'datalad-latest'] as const) {
   describeWith([which, 'git-annex'], `reckless subdatasets as ${which}`, () => {
     let world: World;
     let source: string;
-    beforeAll(() => {
+    let datalad: WarmDatalad;
+    beforeAll(async () => {
       world = createWorld();
+      datalad = await warmDatalad(world, which);
       source = world.path('source');
       mkdirSync(source);
       const make = (folder: string) =>
@@ -25,7 +28,10 @@ for (const which of ['datalad', 'datalad-latest'] as const) {
       world.sh(source, 'git submodule --quiet add ./a a 2>/dev/null; git commit -qm sub');
       for (const twin of TWINS) mkdirSync(`${world.dir}/${twin}`);
     });
-    afterAll(() => world.remove());
+    afterAll(async () => {
+      await datalad?.close();
+      world.remove();
+    });
     beforeEach(() => {
       for (const twin of TWINS) {
         world.sh(`${world.dir}/${twin}`, 'chmod -R u+w . && rm -rf ds');
@@ -34,7 +40,7 @@ for (const which of ['datalad', 'datalad-latest'] as const) {
     });
 
     async function both(args: readonly string[], options: GetOptions): Promise<void> {
-      const theirs: Answer = askDatalad(world, which, `${world.dir}/theirs/ds`, ['get', ...args]);
+      const theirs: Answer = await askDatalad(world, datalad, `${world.dir}/theirs/ds`, ['get', ...args]);
       const ours = await askOurs(world, get(options, contextIn(world, `${world.dir}/ours/ds`)));
       expect(sorted(ours)).toEqual(sorted(theirs));
       expect(ours.code).toBe(0);
@@ -80,7 +86,8 @@ for (const which of ['datalad', 'datalad-latest'] as const) {
       for (const twin of TWINS) writeFileSync(`${world.dir}/${twin}/ds/a/new`, `${twin}\n`);
       const saved = world.reprise(`${world.dir}/ours/ds/a`, ['save', '-m', 'new']);
       expect(saved.code, saved.stderr).toBe(0);
-      expect(askDatalad(world, which, `${world.dir}/theirs/ds/a`, ['save', '-m', 'new']).code).toBe(0);
+      const theirs = await askDatalad(world, datalad, `${world.dir}/theirs/ds/a`, ['save', '-m', 'new']);
+      expect(theirs.code).toBe(0);
       const logs = (twin: string) =>
         world.git(`${world.dir}/${twin}/ds/a`, 'ls-tree', '-r', '--name-only', 'git-annex').split('\n').length;
       expect(logs('ours')).toBe(logs('theirs'));

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Result, VerbOutcome } from '../../src/core/result.ts';
 import { type Context, defaultContext } from '../../src/sys/context.ts';
-import { dataladArgv } from '../support/oracles.ts';
+import type { WarmDatalad } from '../support/twins-datalad.ts';
 import type { World } from '../support/world.ts';
 
 export interface Answer {
@@ -16,13 +16,13 @@ export function contextIn(world: World, cwd: string, given: Partial<Context> = {
 }
 
 /** Runs DataLad with JSON output and returns its results in the common form. */
-export function askDatalad(
+export async function askDatalad(
   world: World,
-  which: 'datalad' | 'datalad-latest',
+  datalad: WarmDatalad,
   cwd: string,
   args: readonly string[],
-): Answer {
-  const out = world.exec(dataladArgv(which, ['-f', 'json', ...args]), { cwd });
+): Promise<Answer> {
+  const out = await datalad.exec(['-f', 'json', ...args], cwd);
   const lines = out.stdout.split('\n').filter((line) => line.startsWith('{'));
   return {
     code: out.code,

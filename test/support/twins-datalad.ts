@@ -27,7 +27,8 @@ export interface WarmDatalad {
 const SERVER = `
 import json, os, signal, sys
 import datalad.cli.main
-import datalad.core.local.run, datalad.core.local.save, datalad.core.local.status, datalad.distribution.get, datalad.local.rerun, datalad.local.unlock
+import datalad.core.local.create, datalad.core.local.run, datalad.core.local.save, datalad.core.local.status
+import datalad.distributed.drop, datalad.distribution.get, datalad.local.rerun, datalad.local.unlock
 from datalad.cli.main import main
 
 def perform(job):
