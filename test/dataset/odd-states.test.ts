@@ -43,10 +43,10 @@ function refused(
   exit = 1,
   options: RunOptions & { readonly from?: string } = {},
 ): Outcome {
-  const before = looksOf(world, dataset);
+  const before = looksOf(dataset);
   const ended = world.reprise(options.from ?? dataset, args, options);
   expectSentence(ended, code, exit);
-  expect(looksOf(world, dataset), args.join(' ')).toStrictEqual(before);
+  expect(looksOf(dataset), args.join(' ')).toStrictEqual(before);
   const runs = join(dataset, '.git/reprise/runs');
   expect(existsSync(runs) ? readdirSync(runs) : []).toEqual([]);
   return ended;
