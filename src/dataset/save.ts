@@ -14,7 +14,7 @@ import { readHead } from './refs.ts';
 import { git, gitText, type Repo } from './repo.ts';
 import type { SaveTreeRequest } from './save-request.ts';
 import { saveTree } from './save-tree.ts';
-import { assertPaths, datasetOf, isWithin, relativeTo } from './targets.ts';
+import { datasetOf, isWithin, relativeTo } from './targets.ts';
 import { trackedBelow } from './tracked.ts';
 
 export interface SaveOptions {
@@ -84,7 +84,6 @@ async function requestedPaths(
   context: Context,
 ): Promise<readonly string[] | null> {
   if (given.length === 0) return null;
-  assertPaths(given);
   const real = realPaths(repo.root);
   const paths = given.map((path) => {
     const absolute = resolve(context.cwd, path);

@@ -2,7 +2,6 @@
 import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { compareCodePoints, fsPath } from '../core/bytes.ts';
-import { RepriseError } from '../core/errors.ts';
 import type { Context } from '../sys/context.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { realPaths } from './real-paths.ts';
@@ -71,14 +70,8 @@ export interface Target {
   readonly inside: boolean;
 }
 
-/** Refuses an empty path, which is a variable that was never set; `usage`. */
-export function assertPaths(paths: readonly string[]): void {
-  if (paths.includes('')) throw new RepriseError('usage', 'An empty path was given, which names nothing');
-}
-
 /** Makes absolute what the user typed; inside the reference dataset, links on the way are followed, as Git knows nothing behind them. */
 export function resolveTargets(reference: Repo, context: Context, paths: readonly string[]): Target[] {
-  assertPaths(paths);
   const real = realPaths(reference.root);
   return paths.map((path) => {
     const absolute = resolve(context.cwd, path);

@@ -7,7 +7,6 @@ import { RepriseError } from '../core/errors.ts';
 import { usesTmpdir } from '../core/placeholders.ts';
 import type { Result } from '../core/result.ts';
 import { expand, type GlobResult, globPatterns } from '../dataset/globbed-paths.ts';
-import { assertPaths } from '../dataset/targets.ts';
 import type { RunRecord } from '../record/run-record.gen.ts';
 import { assertInside } from './boundaries.ts';
 import { matchInstalling } from './globs.ts';
@@ -62,8 +61,6 @@ export async function prepare(
     outputs: declaredPaths(options.outputs, options.outputFrom, context),
     extraInputs: options.extraInputs ?? [],
   };
-  // A record that DataLad made may hold one; it matches nothing there.
-  if (!replay) assertPaths([...declared.inputs, ...declared.outputs]);
   const substitutions = substitutionsOf(config);
   const literal = options.noPlaceholders ?? false;
   // What a record declares was filled in when it was made; DataLad does it again, and fails on every name with a brace (its S-09).
