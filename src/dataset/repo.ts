@@ -47,7 +47,8 @@ function gitDirOf(root: string): string | null {
   if (!stat?.isSymbolicLink()) return stat && dotGit;
   if (!existsSync(fsPath(dotGit))) return null;
   const real = realOf(dotGit);
-  return lstatOrNull(real)?.isFile() ? gitFileTarget(real, root) : real;
+  // Named as the user reaches it, as DataLad does.
+  return lstatOrNull(real)?.isFile() ? gitFileTarget(real, root) : dotGit;
 }
 
 /** Refuses a folder inside a Git directory, as Git does; `no-dataset`. */

@@ -1,5 +1,5 @@
 /** What a container is to execute, and what it sees: a pure function of what was asked for, but for a look at `.git`. */
-import { readlinkSync } from 'node:fs';
+import { readlinkSync, realpathSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { type ContainerPlan, DATASET_PATH, HOME_PATH, type Mount } from '../containers/plan.ts';
 import { decodeName, fsPath } from '../core/bytes.ts';
@@ -53,6 +53,6 @@ function gitDirMount({ root, gitDir, commonDir }: Repo): readonly Mount[] {
   if (!lstatOrNull(link)?.isSymbolicLink()) return [];
   const target = decodeName(readlinkSync(fsPath(link), 'buffer'));
   // From a linked work tree on to the annex that it shares.
-  const onwards = posix.relative(gitDir, commonDir);
+  const onwards = gitDir === commonDir ? '' : posix.relative(realpathSync(fsPath(link)), commonDir);
   return [{ source: commonDir, target: posix.resolve(DATASET_PATH, target, onwards), readonly: false }];
 }

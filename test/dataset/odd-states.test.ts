@@ -303,15 +303,8 @@ describe('repositories of other kinds', () => {
   });
 });
 
-describe('empty paths', () => {
-  test('are mistakes, not the current folder', () => {
-    const dataset = fresh('empty-paths');
-    for (const args of ['save', 'get', 'drop', 'unlock', 'status', 'run -o', 'run --explicit -i']) {
-      refused(dataset, [...args.split(' '), '', ...(args.startsWith('run') ? ['touch x'] : [])], 'usage', 2);
-    }
-  });
-
-  test('in a record that DataLad has made are read as it reads them', () => {
+describe('an empty path', () => {
+  test('in a record that DataLad has made is read as it reads it', () => {
     const dataset = fresh('empty-recorded');
     const record = { chain: [], cmd: 'echo 1 >>log', exit: 0, extra_inputs: [], inputs: [], outputs: [''], pwd: '.' };
     const lines = ['=== Do not change lines below ===', JSON.stringify(record), '^^^ Do not change lines above ^^^'];
