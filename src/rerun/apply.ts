@@ -2,8 +2,8 @@
  * Carrying a plan out in the work tree, step by step.
  *
  * Which commit each step builds on, and whether a commit without a run is skipped or picked, follows DataLad (`_rerun` in its
- * `local/rerun.py`) with three exceptions: without `--onto` the branch never loses what is on it (S-01, `detour.ts`), `--onto` holds for the first commit of the range wherever it
- * was made (S-12), and nothing that was replayed is left behind where later commits of its side come to nothing new (`sides.ts`).
+ * `local/rerun.py`) with two exceptions: without `--onto` the branch never loses what is on it (S-01, `detour.ts`), and `--onto` holds for the first commit of the range wherever it
+ * was made (S-12).
  */
 import type { Config } from '../core/config.ts';
 import type { Result } from '../core/result.ts';
@@ -17,7 +17,6 @@ import { checkout, isAncestor, merge, pick } from './git-steps.ts';
 import { FOREIGN } from './plan.ts';
 import { noteBase, noteBegin, noteDone, noteMade, type Progress } from './progress.ts';
 import type { PlanStep, ReplayPlan } from './replay-plan.gen.ts';
-import { isNew, newParents, type Sides } from './sides.ts';
 
 /** What a step came to. */
 export type Ending = 'run' | 'skip' | 'pick' | 'merge';
@@ -27,8 +26,6 @@ interface Outcome {
   readonly exitCode?: number;
   /** A commit of the old history, and the one that was taken for it. */
   readonly taken?: readonly [old: string, now: string];
-  /** The commit that the step stands on where nothing was made of it: one that holds what was made of its parents. */
-  readonly standsOn?: string;
 }
 
 /** What carrying out needs from outside. */
@@ -48,8 +45,6 @@ interface Base {
   readonly commit: string;
   /** A commit of the old history that has this one in its place from now on. */
   readonly replaces: string | null;
-  /** Whether it holds what was made of the parent. */
-  readonly isMapped: boolean;
 }
 
 export interface Applied {
@@ -65,7 +60,6 @@ export interface Applied {
 export async function applySteps(given: Applying, from: Progress): Promise<Applied> {
   const { repo, plan } = given;
   const replaced = new Map(from.replaced);
-  const standing = new Map(from.standing);
   const anchor = plan.steps[0]?.parents[0];
   if (plan.checkout && anchor !== undefined && anchor !== plan.checkout.commit && !replaced.has(anchor))
     replaced.set(anchor, plan.checkout.commit);
@@ -76,8 +70,8 @@ export async function applySteps(given: Applying, from: Progress): Promise<Appli
   for (let at = from.at; at < plan.steps.length; at += 1) {
     const step = plan.steps[at] as PlanStep;
     noteBegin(repo.gitDir, at, head);
-    const outcome = await applyStep(given, step, head, { replaced, standing }, at === from.at ? from.onto : null);
-    const { ending, exitCode = 0, taken, standsOn } = outcome;
+    const outcome = await applyStep(given, step, head, replaced, at === from.at ? from.onto : null);
+    const { ending, exitCode = 0, taken } = outcome;
     if (exitCode !== 0) return { head, executed, exitCode };
     const now = await logicalHead(repo);
     // Of a merge of what the start holds already, only the replayed side may be left: HEAD is there, and what follows stands on it.
@@ -85,17 +79,9 @@ export async function applySteps(given: Applying, from: Progress): Promise<Appli
     const added = taken ? [taken] : [];
     if (now !== step.commit && isMade) added.push([step.commit, now]);
     for (const [old, to] of added) replaced.set(old, to);
-    const isNothing = !isMade && (ending === 'skip' || now === standsOn);
-    const stood = isNothing && standsOn !== undefined && isNew(plan, standsOn) ? standsOn : null;
-    if (stood !== null) standing.set(step.commit, stood);
     head = now;
     if (ending === 'run') executed += 1;
-    noteDone(repo.gitDir, at, {
-      head,
-      replaced: added,
-      ran: ending === 'run',
-      ...(stood === null ? {} : { standing: [step.commit, stood] }),
-    });
+    noteDone(repo.gitDir, at, { head, replaced: added, ran: ending === 'run' });
   }
   return { head, executed, exitCode: 0 };
 }
@@ -104,22 +90,21 @@ async function applyStep(
   given: Applying,
   step: PlanStep,
   head: string,
-  sides: Sides,
+  replaced: ReadonlyMap<string, string>,
   onto: string | null,
 ): Promise<Outcome> {
   const { repo, plan } = given;
   if (step.action === 'skip') return skipped(given, step, 'skip');
-  const merged = step.action === 'merge' ? await mergeAgain(given, step, head, sides) : null;
-  if (merged !== null) return merged;
-  if (needsDetour(plan, step, head, sides)) return takeDetour(given, step, head, onto ?? (step.parents[0] as string));
-  const base = await baseOf(given, step, head, sides);
+  if (step.action === 'merge') {
+    if (plan.checkout || !hasOldParents(step, replaced)) return mergeAgain(given, step, head, replaced);
+    if (await holds(given, step.commit, head)) return skipped(given, step, 'merge');
+  }
+  if (needsDetour(plan, step, head)) return takeDetour(given, step, head, onto ?? (step.parents[0] as string));
+  const base = await baseOf(given, step, head, replaced);
   if (base === null) return skipped(given, step, 'skip');
-  if (base.replaces !== null) noteBase(repo.gitDir, base.replaces, base.commit);
-  return {
-    ...(await applyOn(given, step, head, base.commit)),
-    ...(base.replaces === null ? {} : { taken: [base.replaces, base.commit] }),
-    ...(base.isMapped ? { standsOn: base.commit } : {}),
-  };
+  if (base.replaces === null) return applyOn(given, step, head, base.commit);
+  noteBase(repo.gitDir, base.replaces, base.commit);
+  return { ...(await applyOn(given, step, head, base.commit)), taken: [base.replaces, base.commit] };
 }
 
 /** Executes or picks a step on top of a commit. */
@@ -159,40 +144,38 @@ async function baseOf(
   { repo, plan }: Applying,
   step: PlanStep,
   head: string,
-  { replaced, standing }: Sides,
+  replaced: ReadonlyMap<string, string>,
 ): Promise<Base | null> {
-  if (plan.linear) return { commit: head, replaces: null, isMapped: false };
+  if (plan.linear) return { commit: head, replaces: null };
   const parent = step.parents[0] as string;
   const known = replaced.get(parent);
-  if (known !== undefined) return { commit: known, replaces: null, isMapped: true };
-  const below = standing.get(parent);
-  if (below !== undefined) {
-    const isThere = await isAncestor(repo, below, head);
-    return { commit: isThere ? head : below, replaces: isThere ? parent : null, isMapped: true };
-  }
-  if (parent === head) return { commit: head, replaces: null, isMapped: false };
+  if (known !== undefined) return { commit: known, replaces: null };
+  if (parent === head) return { commit: head, replaces: null };
   // A commit of another branch that starts above our start stays where it is.
   if (plan.checkout && (await isAncestor(repo, plan.checkout.commit, parent)))
-    return step.action === 'run' ? { commit: parent, replaces: null, isMapped: false } : null;
-  return { commit: head, replaces: parent, isMapped: false };
+    return step.action === 'run' ? { commit: parent, replaces: null } : null;
+  return { commit: head, replaces: parent };
 }
 
-/** Makes a merge again whose parents were replaced; one whose parents are the old ones is kept, or, where it is not there, left to be picked: null. */
-async function mergeAgain(given: Applying, step: PlanStep, head: string, sides: Sides): Promise<Outcome | null> {
+function hasOldParents(step: PlanStep, replaced: ReadonlyMap<string, string>): boolean {
+  return step.parents.every((parent) => !replaced.has(parent));
+}
+
+/** Makes a merge again whose parents were replaced; one whose parents are the old ones is kept. */
+async function mergeAgain(
+  given: Applying,
+  step: PlanStep,
+  head: string,
+  replaced: ReadonlyMap<string, string>,
+): Promise<Outcome> {
   const { repo, plan, report } = given;
   const start = plan.checkout?.commit ?? plan.start.commit;
-  const now = await newParents(repo, step, sides);
-  if (!step.parents.some((parent) => sides.replaced.has(parent)) && (await followsAll(repo, head, now))) {
-    const isOld = now.every((parent) => parent === null);
-    if (await holds(given, step.commit, head))
-      return { ...skipped(given, step, 'merge'), ...(isOld ? {} : { standsOn: head }) };
-    if (plan.checkout === null) return null;
-    if (isOld) {
-      await moveTo(repo, head, step.commit);
-      return skipped(given, step, 'merge');
-    }
+  if (hasOldParents(step, replaced)) {
+    if (!(await holds(given, step.commit, head))) await moveTo(repo, head, step.commit);
+    return skipped(given, step, 'merge');
   }
-  let parents = step.parents.map((parent, at) => now[at] ?? parent);
+  if (step.commit === head) return skipped(given, step, 'merge');
+  let parents = step.parents.map((parent) => replaced.get(parent) ?? parent);
   if (given.contained.has(step.commit)) {
     const inStart = await Promise.all(parents.map((parent) => isAncestor(repo, parent, start)));
     parents = parents.filter((_, at) => !inStart[at]);
@@ -203,11 +186,6 @@ async function mergeAgain(given: Applying, step: PlanStep, head: string, sides: 
   if (others.length > 0) await merge(repo, step.commit, others, await messageOf(repo, step.commit));
   report(stepResult(repo, step, 'merge'));
   return { ending: 'merge' };
-}
-
-async function followsAll(repo: Repo, head: string, commits: readonly (string | null)[]): Promise<boolean> {
-  const made = commits.filter((commit) => commit !== null);
-  return (await Promise.all(made.map((commit) => isAncestor(repo, commit, head)))).every(Boolean);
 }
 
 async function messageOf(repo: Repo, commit: string): Promise<string> {

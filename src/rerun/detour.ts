@@ -11,16 +11,12 @@ import { fillPointers } from '../dataset/pointers.ts';
 import { git, gitText, type Repo } from '../dataset/repo.ts';
 import { changingLocked, checkout, isAncestor } from './git-steps.ts';
 import type { PlanStep, ReplayPlan } from './replay-plan.gen.ts';
-import { isReplayed, type Sides } from './sides.ts';
 
 /** Whether a step is replayed beside the branch: nothing new was made so far that its command would have to see. */
-export function needsDetour(plan: ReplayPlan, step: PlanStep, head: string, sides: Sides): boolean {
+export function needsDetour(plan: ReplayPlan, step: PlanStep, head: string): boolean {
   const { checkout: other, start, linear } = plan;
-  const [parent] = step.parents as [string];
   const isPossible = other === null && !linear && head === start.commit && correspondingBranch(start.ref) === null;
-  const commitsItself = head !== parent && step.action === 'run' && step.parents.length === 2;
-  // HEAD may be back at the start for one side of a fork while something was made on the other.
-  return isPossible && commitsItself && !isReplayed(plan, parent, sides);
+  return isPossible && head !== step.parents[0] && step.action === 'run' && step.parents.length === 2;
 }
 
 /**

@@ -9,10 +9,9 @@ import { join } from 'node:path';
 import { readOrNull } from '../sys/files.ts';
 import type { Judgement } from './judge.ts';
 import { type Kept, rerunFolder } from './kept.ts';
-import type { Sides } from './sides.ts';
 
 /** What is known of the way so far. */
-export interface Progress extends Sides {
+export interface Progress {
   /** Position of the step that is next, or was begun. */
   readonly at: number;
   /** Whether that step was begun. */
@@ -25,6 +24,8 @@ export interface Progress extends Sides {
   readonly place: string;
   /** Where it was about to put HEAD. */
   readonly heading: string | null;
+  /** Commits of the old history -> those that took their place. */
+  readonly replaced: ReadonlyMap<string, string>;
   /** What a step beside the branch is to be built on, instead of what it was recorded on. */
   readonly onto: string | null;
   /** What a step beside the branch has made, and is still to be joined. */
@@ -44,7 +45,6 @@ type Line =
       readonly done: number;
       readonly head: string;
       readonly replaced: readonly (readonly [string, string])[];
-      readonly standing?: readonly [old: string, on: string];
       readonly ran: boolean;
     };
 
@@ -98,8 +98,12 @@ export function noteMade(gitDir: string, commit: string): void {
   append(gitDir, { made: commit });
 }
 
-/** Notes that a step is done, what took the place of what or what the step stands on, and where HEAD is now. */
-export function noteDone(gitDir: string, done: number, outcome: Omit<Extract<Line, { done: number }>, 'done'>): void {
+/** Notes that a step is done, what took the place of what, and where HEAD is now. */
+export function noteDone(
+  gitDir: string,
+  done: number,
+  outcome: { readonly head: string; readonly replaced: readonly (readonly [string, string])[]; readonly ran: boolean },
+): void {
   append(gitDir, { done, ...outcome });
 }
 
@@ -124,22 +128,20 @@ function readLines(gitDir: string, name: string): readonly unknown[] {
 export function readProgress(gitDir: string, kept: Kept): Progress {
   const head = kept.plan.checkout?.commit ?? kept.refs[0]?.[1] ?? kept.plan.start.commit;
   const first: Way = { ...atRest(head), at: 0, begun: false, executed: 0 };
-  const sides = { replaced: new Map<string, string>(), standing: new Map<string, string>() };
+  const replaced = new Map<string, string>();
   const lines = readLines(gitDir, 'progress.jsonl') as readonly Line[];
-  return { ...lines.reduce<Way>((before, line) => afterLine(before, line, sides), first), ...sides };
+  return { ...lines.reduce<Way>((before, line) => afterLine(before, line, replaced), first), replaced };
 }
 
-/** All but what became of the old history, which grows with every line. */
-type Way = Omit<Progress, keyof Sides>;
+/** All but what took the place of what, which grows with every line. */
+type Way = Omit<Progress, 'replaced'>;
 
 /** Between two steps. */
 function atRest(head: string): Omit<Way, 'at' | 'begun' | 'executed'> {
   return { changing: false, head, place: head, heading: null, onto: null, made: null };
 }
 
-type Growing = Readonly<Record<keyof Sides, Map<string, string>>>;
-
-function afterLine(before: Way, line: Line, { replaced, standing }: Growing): Way {
+function afterLine(before: Way, line: Line, replaced: Map<string, string>): Way {
   if ('onto' in line || 'made' in line) return { ...before, ...line };
   if ('changing' in line) {
     const { changing, place } = line;
@@ -153,7 +155,7 @@ function afterLine(before: Way, line: Line, { replaced, standing }: Growing): Wa
   }
   if ('followed' in line) {
     const [place, commit] = line.followed;
-    for (const side of [replaced, standing]) for (const [old, now] of side) if (now === place) side.set(old, commit);
+    for (const [old, now] of replaced) if (now === place) replaced.set(old, commit);
     replaced.set(place, commit);
     const moved = (at: string) => (at === place ? commit : at);
     return { ...before, head: moved(before.head), place: moved(before.place) };
@@ -161,6 +163,5 @@ function afterLine(before: Way, line: Line, { replaced, standing }: Growing): Wa
   const rest = atRest(line.head);
   if ('begin' in line) return { ...before, ...rest, at: line.begin, begun: true };
   for (const [old, now] of line.replaced) replaced.set(old, now);
-  if (line.standing) standing.set(...line.standing);
   return { ...rest, at: line.done + 1, begun: false, executed: before.executed + (line.ran ? 1 : 0) };
 }

@@ -50,7 +50,7 @@ export async function takeUp(
   }
   const now = await logicalHead(repo);
   if (now === progress.place || now === progress.head) return progress;
-  const isBeside = step !== null && needsDetour(plan, step, progress.head, progress);
+  const isBeside = step !== null && needsDetour(plan, step, progress.head);
   const place = isBeside && (await isAncestor(repo, progress.head, now)) ? progress.head : progress.place;
   if (!(await isAncestor(repo, place, now)) || (await isOld(repo, kept, now))) throw leftBehind(repo, place, now);
   if (step?.action === 'run') {
@@ -142,14 +142,14 @@ async function judgeReplay(
 async function isPickedOrMerged(
   repo: Repo,
   { parents, author, date }: PlanStep,
-  { place, replaced, standing }: Progress,
+  { place, replaced }: Progress,
   now: string,
 ): Promise<boolean> {
   const { stdout } = await git(repo, ['log', '--format=%an%n%aI', `${place}..${now}`, '--']);
   const lines = decodeName(stdout).split('\n');
   if (lines.some((line, at) => line === date && lines[at - 1] === author)) return true;
   if (parents.length < 2) return false;
-  const joined = parents.map((parent) => replaced.get(parent) ?? standing.get(parent) ?? parent);
+  const joined = parents.map((parent) => replaced.get(parent) ?? parent);
   const inside = await Promise.all(joined.map((parent) => isAncestor(repo, parent, now)));
   return inside.every(Boolean);
 }

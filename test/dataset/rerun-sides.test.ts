@@ -15,8 +15,8 @@ const rerun = (dataset: string, args: readonly string[], env: Record<string, str
   world.reprise(dataset, ['rerun', ...args], { env });
 const succeed = (ended: Outcome) => expect(`${ended.code} ${ended.stderr}`).toMatch(/^0 /);
 
-/** A plain Git repository with a run on `main` and something above it, another run on a side branch, and their merge. */
-function forked(main: string, side: string, above = 'true'): string {
+/** A plain Git repository with a run on `main`, another on a side branch, and their merge; both sides append to `log`. */
+function forked(main: string, side: string): string {
   const dataset = world.path(`forked-${(made += 1)}`);
   world.git(world.dir, 'init', '-q', '-b', 'main', dataset);
   world.write(`${dataset}/log`, 'start\n');
@@ -24,7 +24,6 @@ function forked(main: string, side: string, above = 'true'): string {
   world.git(dataset, 'commit', '-qm', 'start');
   world.git(dataset, 'branch', 'side');
   succeed(world.reprise(dataset, ['run', '-m', 'on main', main]));
-  world.sh(dataset, above);
   world.git(dataset, 'checkout', '-q', 'side');
   succeed(world.reprise(dataset, ['run', '-m', 'on side', side]));
   world.git(dataset, 'checkout', '-q', 'main');
@@ -74,25 +73,4 @@ test('a side whose merge was given up is kept, and named', () => {
   expect(joined.stderr).not.toContain('refs/reprise');
   expect(keptRefs(world, dataset)).toStrictEqual([]);
   expect(world.git(dataset, 'cat-file', 'blob', 'HEAD:side')).toBe('side\nside');
-});
-
-test('stopped after a plain commit above a replay, and continued, the merge takes the replay in', () => {
-  const dataset = forked(
-    'echo main >>main',
-    'test ! -e "$GATE" || exit 7; echo side >side',
-    'echo >plain; git add plain; git commit -qm plain',
-  );
-  succeed(world.reprise(dataset, ['run', 'cat main >seen']));
-  const undisturbed = copyOf(world, dataset, 'undisturbed');
-  succeed(rerun(undisturbed, ['--since=']));
-  expect(world.git(undisturbed, 'cat-file', 'blob', 'main:seen')).toBe('main\nmain');
-  const gate = world.path('gate');
-  world.write(gate, '');
-  expect(rerun(dataset, ['--since='], { GATE: gate }).code).toBe(7);
-  const ended = rerun(dataset, ['--continue']);
-  succeed(ended);
-  const treeOf = (repo: string) => world.git(repo, 'rev-parse', 'main^{tree}');
-  expect(treeOf(dataset)).toBe(treeOf(undisturbed));
-  expect(keptRefs(world, dataset)).toStrictEqual([]);
-  expect(ended.stderr).not.toContain('refs/reprise');
 });

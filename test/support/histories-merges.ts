@@ -1,13 +1,10 @@
 /** Histories with merges (X76–X80): those that DataLad's own tests draw, each rerun in three ways or more. */
-import { differs, hasGraph, same } from './histories-difference.ts';
-import { asked, rerun, type RerunScenario } from './histories-scenario.ts';
+import { asked, type RerunScenario } from './histories-scenario.ts';
 
 const three = asked('--since= --onto=', '--since= --onto=main^2', '--since=');
 
 const foo = 'echo foo > foo';
 const more = 'echo foo >> foo';
-
-const S01 = 'S-01: what was replayed on one side stays in the history where nothing new came of the other';
 
 export const mergeScenarios: readonly RerunScenario[] = [
   {
@@ -217,81 +214,5 @@ export const mergeScenarios: readonly RerunScenario[] = [
       ],
     },
     forms: asked('--since= --onto=', '--since='),
-  },
-  {
-    id: 'X80-nothing-right',
-    title: 'a growing file left, nothing new right',
-    history: {
-      base: 'git',
-      commits: [
-        { name: 'b', run: 'echo idont > idont' },
-        { name: 'c', on: ['base'], run: 'echo ichange >> ichange' },
-        { name: 'd', on: ['c', 'b'], merge: true },
-      ],
-    },
-    forms: [
-      differs([rerun('--since=')], S01, ['head', 'tree'], {
-        code: 0,
-        decisions: ['run c', 'run b', 'merge d'],
-        head: "main at c'",
-      }),
-      differs([rerun('--since=', '-b', 'new')], S01, ['head', 'tree'], {
-        code: 0,
-        decisions: ['run c', 'run b', 'merge d'],
-        head: "new at c'",
-        branches: ['main at d', "new at c'"],
-      }),
-    ],
-  },
-  {
-    id: 'X80-nothing-above',
-    title: 'a growing file below a plain commit left, nothing new right',
-    history: {
-      base: 'git',
-      commits: [
-        { name: 'b', run: 'echo idont > idont' },
-        { name: 'c', on: ['base'], run: 'echo ichange >> ichange' },
-        { name: 'd', files: { 'nonrun-file': 'blah' } },
-        { name: 'e', on: ['d', 'b'], merge: true },
-        { name: 'f', run: 'cat ichange > seen' },
-      ],
-    },
-    forms: [
-      differs(
-        [rerun('--since=')],
-        S01,
-        ['commits', 'tree'],
-        { code: 0, decisions: ['run c', 'skip d', 'run b', 'merge e', 'run f'], head: "main at f'" },
-        (last) => {
-          hasGraph("c' <- f", "f' <- c'")(last);
-          same(last.files['ds/seen'], 'file - ichange\nichange\n', 'seen');
-        },
-      ),
-    ],
-  },
-  {
-    id: 'X80-nothing-between',
-    title: 'plain commits between growing files, built on the first of them',
-    history: {
-      base: 'git',
-      commits: [
-        { name: 'b', run: more },
-        { name: 'c', files: { 'nonrun-file0': 'blah 0' } },
-        { name: 'd', files: { 'nonrun-file1': 'blah 1' } },
-        { name: 'e', run: more },
-      ],
-    },
-    forms: [
-      differs(
-        [rerun('--since=', '--onto=c')],
-        S01,
-        ['commits', 'decisions', 'tree'],
-        { code: 0, decisions: ['run b', 'skip c', 'pick d', 'run e'], head: "detached at e'" },
-        (last) => {
-          hasGraph("b' <- c", "d' <- b'", "e' <- d'")(last);
-          same(last.files['ds/foo'], 'file - foo\nfoo\nfoo\n', 'foo');
-        },
-      ),
-    ],
   },
 ];

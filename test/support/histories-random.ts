@@ -157,13 +157,6 @@ export function whyNotCompared(history: History, asked: Asked): string | null {
   const parentOf = (name: string) => parents.get(name)?.[0];
   const parent = parentOf(first);
   const isBelow = (commit: string, of: string | undefined) => of !== undefined && ancestors(parents, of).has(commit);
-  // DataLad takes the old commit of a side that has come to nothing new, and may take in by a later merge what it has left behind.
-  const comesToNothing = (name: string) => history.commits.some((one) => one.name === name && isRepeatable(one));
-  const isAboveRun = (name: string) => [...ancestors(parents, name)].some((one) => one !== name && isRun(one));
-  const merges = range.filter(isMerge);
-  const sides = merges.flatMap((name) => parents.get(name) ?? []).filter((name) => range.includes(name));
-  if (merges.length > 1 && sides.some((name) => comesToNothing(name) && isAboveRun(name)))
-    return 'S-01: what was replayed is left behind by a merge';
   if (asked.onto === undefined && !asked.branch) {
     if (isBelow(tip, head)) return null;
     if (range.some(isMerge)) return 'S-01: the branch is moved to the merge, and loses what it had';
@@ -172,15 +165,8 @@ export function whyNotCompared(history: History, asked: Asked): string | null {
   const start =
     asked.onto === undefined ? head : asked.onto === '' ? parentOf(range.find(isRun) as string) : asked.onto;
   if (parent === start) return null;
-  if (range.includes(start as string) && range.some((name) => name !== start && isBelow(start as string, name)))
-    return 'S-01: what was replayed is left behind by what follows its base';
   if (isMerge(first)) return 'S-12: a merge that comes first stays where it was';
   return isBelow(start as string, parent) ? 'S-12: --onto is ignored' : null;
-}
-
-/** Whether a commit may come to nothing new when it is taken again. */
-function isRepeatable(commit: HistoryCommit): boolean {
-  return 'files' in commit || ('run' in commit && /^echo \w+ > /.test(commit.run));
 }
 
 /** The command line of what is asked. */

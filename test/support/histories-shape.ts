@@ -15,8 +15,6 @@ export interface Shape {
   readonly branches: readonly string[];
   /** Commits that the prepared history does not have, oldest first: `c' <- b a'`, the tree, and the message with names for ids. */
   readonly commits: readonly string[];
-  /** Commits at which HEAD was, and that neither HEAD nor a branch holds any more. */
-  readonly behind: readonly string[];
   /** An operation of Git's that was not brought to its end. */
   readonly unfinished: readonly string[];
 }
@@ -55,13 +53,12 @@ export async function readShape(
   withTrees = true,
 ): Promise<Shape> {
   const git = gitIn(repo, env);
-  const [branch, head, refs, gitDir, log, behind] = await Promise.all([
+  const [branch, head, refs, gitDir, log] = await Promise.all([
     git('symbolic-ref', '-q', '--short', 'HEAD'),
     git('rev-parse', 'HEAD'),
     git('for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads'),
     git('rev-parse', '--absolute-git-dir'),
     readLog(git),
-    git('rev-list', '--reflog', '--not', 'HEAD', '--branches', '--tags'),
   ]);
   const all = new Map(known);
   const messages = new Map(
@@ -80,7 +77,6 @@ export async function readShape(
       const message = commit.message.replace(/\b[0-9a-f]{40}\b/g, name);
       return `${name(commit.id)} <- ${commit.parents.map(name).join(' ')}\n${withTrees ? commit.tree : ''}\n${message}`;
     }),
-    behind: lines(behind).map(name),
     unfinished: readdirSync(gitDir.trim()).filter((file) => /^(CHERRY_PICK|MERGE|REVERT)_HEAD$/.test(file)),
   };
 }
