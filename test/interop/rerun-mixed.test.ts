@@ -74,7 +74,7 @@ describeWith(['datalad', 'datalad-latest', 'git-annex'], 'histories of several t
           ),
         );
         expect(ours?.map(told)).toEqual(theirs?.map(told));
-      }, 240_000);
+      }, 600_000);
   }
 
   test.concurrent('reruns of reruns end alike, whoever was before', async () => {
@@ -88,7 +88,7 @@ describeWith(['datalad', 'datalad-latest', 'git-annex'], 'histories of several t
       orders.map((form, at) => stage.replay(prepared, `relay-${at}`, 'ours', form.steps)),
     );
     for (const other of ended.slice(1)) expect(other.map(shape)).toEqual(ended[0]?.map(shape));
-  }, 240_000);
+  }, 600_000);
 });
 
 const slug = (title: string) => title.replaceAll(/[^a-zA-Z0-9]+/g, '-');

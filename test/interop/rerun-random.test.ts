@@ -37,7 +37,7 @@ describeWith(['datalad-latest', 'git-annex'], 'reruns of random histories', () =
       }),
       { numRuns: 20, interruptAfterTimeLimit: 80_000 },
     );
-  }, 200_000);
+  }, 600_000);
 });
 
 function outcome({ code, decisions, head, branches, commits, tree, status, unfinished }: Replayed) {

@@ -67,7 +67,7 @@ describeWith(['datalad-latest', 'git-annex'], 'rerun does what DataLad 1.6 does'
         if (shows) expect(theirs.at(-1)).toMatchObject(shows);
         for (const [at, their] of theirs.entries())
           expect(pick(ours[at], aspects), ours[at]?.stderr).toEqual(pick(their, aspects));
-      }, 240_000);
+      }, 600_000);
     }
 });
 

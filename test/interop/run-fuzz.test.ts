@@ -118,5 +118,5 @@ describeWith(['datalad-latest', 'git-annex'], 'run at random', () => {
       }),
       { numRuns: 15, interruptAfterTimeLimit: 100_000 },
     );
-  }, 200_000);
+  }, 600_000);
 });

@@ -194,7 +194,7 @@ describeWith(['datalad-latest', 'git-annex'], 'DataLad reruns what we recorded',
         );
         if (!recording.inClone) expect(after.files, 'nothing else was written').toEqual(before.files);
       }
-    }, 240_000);
+    }, 600_000);
   }
 });
 

@@ -60,7 +60,7 @@ describeWith(['datalad-latest', 'git-annex'], 'run does what DataLad 1.6 does', 
       for (const aspect of deliberate)
         expect(pick(ours, [aspect]), `${aspect} no longer differs`).not.toEqual(pick(theirs, [aspect]));
       scenario.difference?.ours(ours);
-    }, 240_000);
+    }, 600_000);
   }
 });
 
