@@ -107,8 +107,10 @@ async function readRepo(
   return {
     branch: branch.trim(),
     commits,
-    // A subdataset's commit is compared with the subdataset; here only that it is a subdataset.
-    tree: entries(tree).map((line) => line.replace(/^160000 commit [0-9a-f]+/, '160000 commit')),
+    // A subdataset's commit is compared with the subdataset; here only that it is one, in an order that its name has no part in.
+    tree: entries(tree)
+      .map((line) => line.replace(/^160000 commit [0-9a-f]+/, '160000 commit'))
+      .sort(),
     status: entries(status),
     editmsg: existsSync(editmsg) ? plain(readFileSync(editmsg, 'latin1')) : null,
   };
