@@ -46,7 +46,7 @@ patch('mkdirSync', (path) => !exists(path));
 for (const name of ['rmSync', 'rmdirSync', 'unlinkSync']) patch(name, exists);
 for (const name of ['writeFileSync', 'appendFileSync', 'renameSync', 'linkSync', 'symlinkSync', 'copyFileSync', 'chmodSync', 'fchmodSync',
   'utimesSync', 'futimesSync', 'lutimesSync', 'mkdtempSync', 'truncateSync', 'ftruncateSync']) patch(name, () => true);
-const READING = /^git (-\\S+ |\\S+= )*(config|status|cat-file|check-attr|check-ignore|var|diff-index|diff-tree|rev-parse|rev-list|ls-files|ls-tree|log|merge-base|for-each-ref|show) /;
+const READING = /^git (-\\S+ |\\S+=\\S* )*(config|status|cat-file|check-attr|check-ignore|var|diff-index|diff-tree|rev-parse|rev-list|ls-files|ls-tree|log|merge-base|for-each-ref|show) /;
 const { spawn } = processes;
 processes.spawn = (...args) => {
   const what = [args[0], ...(args[1] ?? [])].join(' ');
