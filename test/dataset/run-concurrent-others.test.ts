@@ -100,14 +100,15 @@ describeWith(['git-annex'], 'runs while others commit', () => {
     const dataset = fresh('swept');
     const since = world.git(dataset, 'rev-parse', 'HEAD');
     const stop = repeat(dataset, 'sleep 0.05; git add -A && git commit -qm "sweep $n"');
+    const swept = 'until git log --format=%s | grep -q "^sweep"; do sleep 0.05; done';
     const going = numbers(8).map((n) =>
-      // Long enough that the output is there for the user to find.
+      // Some wait until the user has found an output.
       startReprise(world, dataset, [
         'run',
         '--explicit',
         '-o',
         `out/${n}`,
-        `mkdir -p out && echo ${n} > out/${n} && sleep ${n % 3}`,
+        `mkdir -p out && echo ${n} > out/${n} && ${n % 3 === 2 ? swept : `sleep ${n % 3}`}`,
       ]),
     );
     const outcomes = await Promise.all(going.map(({ done }) => done));
