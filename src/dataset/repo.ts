@@ -279,11 +279,12 @@ async function readBoth(repo: Repo): Promise<Sources | null> {
 }
 
 async function readEach(repo: Repo): Promise<Sources> {
+  const committed = join(repo.root, COMMITTED);
   const [branch, own] = await Promise.all([
-    git(repo, ['config', '-z', '--list', '--no-includes', '-f', join(repo.root, COMMITTED)]),
+    lstatOrNull(committed)?.isFile() ? git(repo, ['config', '-z', '--list', '--no-includes', '-f', committed]) : null,
     git(repo, ['config', '-z', '--list', '--includes'], { env: withoutOverrides(repo.context) }),
   ]);
-  return { branch: parseConfigList(branch.stdout), own: parseConfigList(own.stdout) };
+  return { branch: branch ? parseConfigList(branch.stdout) : [], own: parseConfigList(own.stdout) };
 }
 
 /**
