@@ -22,6 +22,8 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 300_000,
     maxWorkers: 2,
+    // Of tests of one file at a time; more of them only get into each other's way on two cores.
+    maxConcurrency: 2,
     pool: 'forks',
     sequence: { sequencer: LongestFirst },
     reporters: ['default'],

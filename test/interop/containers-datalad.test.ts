@@ -3,7 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engineEnv, loadTestImage, testImage, testSif } from '../support/engines.ts';
-import { describeWith } from '../support/oracles.ts';
+import { comparedVersions, describeWith } from '../support/oracles.ts';
 import { type DataladVersion, type Finished, type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -59,7 +59,7 @@ async function twins(which: DataladVersion, name: string): Promise<{ readonly a:
 /** What has DataLad's commands for containers: the newest brings them along. */
 const containersOf = (which: DataladVersion) => [which === 'datalad' ? 'datalad-container' : which] as const;
 
-describe.each<DataladVersion>(['datalad', 'datalad-latest'])('%s', (which) => {
+describe.each<DataladVersion>(comparedVersions)('%s', (which) => {
   describeWith(containersOf(which), 'configuration', () => {
     const extra = which === 'datalad' ? [] : ['--extra-input', '{img_dirpath}/overlay #1', '--extra-input', 'b'];
 
@@ -148,7 +148,7 @@ describeWith(['datalad-container', 'datalad-latest'], 'lists', () => {
     mkdirSync(join(top, 'b'));
   });
 
-  test.each<DataladVersion>(['datalad', 'datalad-latest'])('of %s are ours, in subdatasets, too', async (which) => {
+  test.each<DataladVersion>(comparedVersions)('of %s are ours, in subdatasets, too', async (which) => {
     for (const args of [[], ['-r'], ['-r', '--contains', 'a/c'], ['-r', '--contains', 'b']]) {
       const json = ['-f', 'json', 'containers-list', ...args];
       expect(resultsOf(world.reprise(top, json)), args.join(' ')).toEqual(resultsOf(await theirs(which, top, json)));

@@ -4,7 +4,7 @@ import { drop, type DropOptions } from '../../src/dataset/drop.ts';
 import { get, type GetOptions } from '../../src/dataset/get.ts';
 import { status, type StatusOptions } from '../../src/dataset/status-verb.ts';
 import { unlock, type UnlockOptions } from '../../src/dataset/unlock.ts';
-import { describeWith, type OracleName } from '../support/oracles.ts';
+import { comparedVersions, describeWith } from '../support/oracles.ts';
 import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { type Answer, askDatalad, askOurs, contextIn, gitConfig, sorted } from './twins.ts';
@@ -32,7 +32,7 @@ function buildSource(world: World): string {
   return `${source}/top`;
 }
 
-for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly OracleName[]) {
+for (const which of comparedVersions) {
   describeWith([which, 'git-annex'], `content as ${which}`, () => {
     let world: World;
     let datalad: WarmDatalad;

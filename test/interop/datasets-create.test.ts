@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { create, type CreateOptions } from '../../src/dataset/create.ts';
-import { describeWith, type OracleName } from '../support/oracles.ts';
+import { comparedVersions, describeWith } from '../support/oracles.ts';
 import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { askDatalad, askOurs, contextIn, gitConfig, history } from './twins.ts';
@@ -15,7 +15,7 @@ function tree(folder: string): string {
     .join('\n');
 }
 
-for (const which of ['datalad', 'datalad-latest'] as const satisfies readonly OracleName[]) {
+for (const which of comparedVersions) {
   describeWith([which, 'git-annex'], `create gives the dataset that ${which} gives`, () => {
     let world: World;
     let datalad: WarmDatalad;

@@ -1,6 +1,6 @@
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { describeWith } from '../support/oracles.ts';
+import { comparedVersions, describeWith } from '../support/oracles.ts';
 import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { UUID } from './twins.ts';
@@ -23,7 +23,7 @@ function newest(log: string): string {
   return log.split('\n').at(-1) ?? '';
 }
 
-for (const which of ['datalad', 'datalad-latest'] as const) {
+for (const which of comparedVersions) {
   describeWith([which, 'git-annex'], `fake dates as ${which}`, () => {
     let world: World;
     const repos: Record<'theirs' | 'ours', string> = { theirs: '', ours: '' };

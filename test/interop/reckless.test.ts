@@ -1,14 +1,14 @@
 import { lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { get, type GetOptions } from '../../src/dataset/get.ts';
-import { describeWith } from '../support/oracles.ts';
+import { comparedVersions, describeWith } from '../support/oracles.ts';
 import { type WarmDatalad, warmDatalad } from '../support/twins-datalad.ts';
 import { createWorld, type World } from '../support/world.ts';
 import { type Answer, askDatalad, askOurs, contextIn, gitConfig, sorted, UUID } from './twins.ts';
 
 const TWINS = ['theirs', 'ours'] as const;
 
-for (const which of ['datalad', 'datalad-latest'] as const) {
+for (const which of comparedVersions) {
   describeWith([which, 'git-annex'], `reckless subdatasets as ${which}`, () => {
     let world: World;
     let source: string;

@@ -18,7 +18,7 @@ describeWith(['datalad-latest', 'git-annex'], 'reruns of random histories', () =
     world.remove();
   });
 
-  test('twenty reruns end as with DataLad', async () => {
+  test('twelve reruns end as with DataLad', async () => {
     let number = 0;
     await fc.assert(
       fc.asyncProperty(someCase, async ({ history, asked }) => {
@@ -35,7 +35,7 @@ describeWith(['datalad-latest', 'git-annex'], 'reruns of random histories', () =
         const shown = `reprise rerun ${argumentsOf(asked).join(' ')}\n${ours?.stderr}`;
         expect(outcome(ours as Replayed), shown).toEqual(outcome(theirs as Replayed));
       }),
-      { numRuns: 20, interruptAfterTimeLimit: 80_000 },
+      { numRuns: 12, interruptAfterTimeLimit: 60_000 },
     );
   }, 600_000);
 });

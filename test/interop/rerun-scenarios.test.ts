@@ -1,4 +1,4 @@
-/** The behaviour page's scenarios of `rerun`: DataLad 1.6, DataLad 0.18 and we, each on a copy of the same history. */
+/** The behaviour page's scenarios of `rerun`: DataLad 1.6 and we (and DataLad 0.18, where that is asked for), each on a copy of the same history. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { basicScenarios } from '../support/histories-basics.ts';
 import { effectScenarios } from '../support/histories-effects.ts';
@@ -11,7 +11,7 @@ import { oldRecordScenarios } from '../support/histories-records.ts';
 import { stopScenarios } from '../support/histories-stops.ts';
 import { type RerunScenario, titleOf } from '../support/histories-scenario.ts';
 import { type Aspect, aspects, type HistoryStage, openHistories, type Replayed } from '../support/histories-stage.ts';
-import { describeWith, has } from '../support/oracles.ts';
+import { comparesOld, describeWith } from '../support/oracles.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 const scenarios: readonly RerunScenario[] = [
@@ -43,7 +43,7 @@ describeWith(['datalad-latest', 'git-annex'], 'rerun does what DataLad 1.6 does'
       const { difference, shows } = form;
       test.concurrent(`${scenario.id}: ${scenario.title}: ${titleOf(form)}${difference ? ` (${difference.because})` : ''}`, async () => {
         const prepared = await stage.prepare(scenario.id, scenario.history);
-        const old = form.notOld === undefined && (form.old || number === 0) && has('datalad');
+        const old = form.notOld === undefined && (form.old || number === 0) && comparesOld;
         const replay = (tool: Parameters<HistoryStage['replay']>[2]) =>
           stage.replay(prepared, `${scenario.id}-${number}`, tool, form.steps);
         if (difference?.aspects.length === 0) {

@@ -104,7 +104,7 @@ describeWith(['datalad-latest', 'git-annex'], 'run at random', () => {
     world.remove();
   });
 
-  test('fifteen runs end as with DataLad', async () => {
+  test('ten runs end as with DataLad', async () => {
     let number = 0;
     await fc.assert(
       fc.asyncProperty(plan, async (given) => {
@@ -116,7 +116,7 @@ describeWith(['datalad-latest', 'git-annex'], 'run at random', () => {
         ]);
         expect(outcome(ours), `${JSON.stringify(scenario.steps)}\n${ours.stderr.join('\n')}`).toEqual(outcome(theirs));
       }),
-      { numRuns: 15, interruptAfterTimeLimit: 100_000 },
+      { numRuns: 10, interruptAfterTimeLimit: 60_000 },
     );
   }, 600_000);
 });

@@ -1,7 +1,8 @@
 /** The shape of a history: its commits by name rather than by id, so that histories made by different tools can be compared. */
 import { execFile } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { branchAt, gitDirOf } from './twins-state.ts';
 
 const execute = promisify(execFile);
 
@@ -53,13 +54,15 @@ export async function readShape(
   withTrees = true,
 ): Promise<Shape> {
   const git = gitIn(repo, env);
-  const [branch, head, refs, gitDir, log] = await Promise.all([
-    git('symbolic-ref', '-q', '--short', 'HEAD'),
-    git('rev-parse', 'HEAD'),
+  const gitDir = gitDirOf(repo);
+  const [refs, log] = await Promise.all([
     git('for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads'),
-    git('rev-parse', '--absolute-git-dir'),
     readLog(git),
   ]);
+  const heads = lines(refs).map((line) => line.split(' ') as [string, string]);
+  const branch = branchAt(gitDir)?.replace(/^refs\/heads\//, '');
+  const head =
+    branch === undefined ? readFileSync(`${gitDir}/HEAD`, 'utf8').trim() : (new Map(heads).get(branch) ?? 'HEAD');
   const all = new Map(known);
   const messages = new Map(
     log.filter(({ id }) => known.has(id)).map(({ id, message }) => [withoutSidecar(message), id]),
@@ -68,16 +71,13 @@ export async function readShape(
   for (const commit of fresh) all.set(commit.id, unused(new Set(all.values()), originOf(commit, all, messages)));
   const name = (id: string) => all.get(id) ?? id;
   return {
-    head: `${branch.trim() || 'detached'} at ${name(head.trim())}`,
-    branches: lines(refs)
-      .map((line) => line.split(' ') as [string, string])
-      .filter(([ref]) => ref !== 'git-annex')
-      .map(([ref, id]) => `${ref} at ${name(id)}`),
+    head: `${branch ?? 'detached'} at ${name(head)}`,
+    branches: heads.filter(([ref]) => ref !== 'git-annex').map(([ref, id]) => `${ref} at ${name(id)}`),
     commits: fresh.map((commit) => {
       const message = commit.message.replace(/\b[0-9a-f]{40}\b/g, name);
       return `${name(commit.id)} <- ${commit.parents.map(name).join(' ')}\n${withTrees ? commit.tree : ''}\n${message}`;
     }),
-    unfinished: readdirSync(gitDir.trim()).filter((file) => /^(CHERRY_PICK|MERGE|REVERT)_HEAD$/.test(file)),
+    unfinished: readdirSync(gitDir).filter((file) => /^(CHERRY_PICK|MERGE|REVERT)_HEAD$/.test(file)),
   };
 }
 

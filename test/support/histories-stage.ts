@@ -1,5 +1,6 @@
 /** Makes a history once, gives each tool a copy of it, lets the tools rerun, and tells what each decided and left. */
 import { spawn } from 'node:child_process';
+import { copyTree } from './copy-tree.ts';
 import { type History, grounds, makeHistory, type Recorder } from './histories.ts';
 import { type CommitNames, nameCommits, readShape, type Shape } from './histories-shape.ts';
 import { type DataladVersion, type Finished, tellingResults, type WarmDatalad, warmDatalad } from './twins-datalad.ts';
@@ -110,25 +111,17 @@ export function openHistories(world: World): HistoryStage {
   const made = new Map<string, Promise<Prepared>>();
   const folderOf = (...parts: string[]) => world.path(...parts, 'x').slice(0, -2);
 
-  /** A copy in which absolute paths of the original, as clones have them, point into the copy. */
-  async function copy(from: string, to: string): Promise<void> {
-    await shell(
-      `cp -a ${from}/. ${to}/; grep -rlZ --include=config '${from}/' ${to}/*/.git | xargs -0r sed -i 's#${from}/#${to}/#g'`,
-      world.dir,
-    );
-  }
-
   return {
     prepare: (id, history) =>
       once(made, id, async () => {
         const folder = folderOf('made', id);
-        await copy(await ground(history.base), folder);
+        await copyTree(await ground(history.base), folder);
         await makeHistory(history, `${folder}/ds`, { shell, record });
         return { folder, names: await nameCommits(`${folder}/ds`, world.env) };
       }),
     async replay({ folder, names }, id, tool, steps) {
       const top = folderOf(folders[tool], id);
-      await copy(folder, top);
+      await copyTree(folder, top);
       const env = { GIT_AUTHOR_DATE: REPLAYED, GIT_COMMITTER_DATE: REPLAYED };
       const ended: Replayed[] = [];
       for (const step of steps) {

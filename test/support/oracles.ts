@@ -24,6 +24,17 @@ export function describeWith(needs: readonly OracleName[], title: string, body: 
   describe.skipIf(missing.length > 0)(`${title} [needs ${needs.join(', ')}]`, body);
 }
 
+/**
+ * The versions of DataLad that we are compared with: the newest, and with REPRISE_TEST_OLD_DATALAD=1 Debian's 0.18 as well. That the two do the same
+ * where we do it too was seen once, and does not change; to see it each time makes the suite half as long again.
+ */
+export const comparedVersions = process.env['REPRISE_TEST_OLD_DATALAD']
+  ? (['datalad', 'datalad-latest'] as const)
+  : (['datalad-latest'] as const);
+
+/** Whether Debian's DataLad is among them, and here. */
+export const comparesOld = comparedVersions.some((version) => version === 'datalad') && has('datalad');
+
 /** Argument list that runs `datalad` of Debian 12 (0.18) or of the newest release (1.6) on the host's folders. Worlds must be below /tmp. */
 export function dataladArgv(which: 'datalad' | 'datalad-latest', args: readonly string[]): string[] {
   if (which === 'datalad') return ['datalad', ...args];

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyTree } from './copy-tree.ts';
 import { bases, type Ending, plainResult, type Scenario } from './scenario.ts';
 import { type DataladVersion, type Finished, type WarmDatalad, warmDatalad } from './twins-datalad.ts';
 import { type FolderState, readState } from './twins-state.ts';
@@ -49,6 +50,8 @@ export function openStage(world: World): Stage {
     warm.set(which, running);
     return running;
   };
+  /** What each scenario starts from, as all of its tools find it. */
+  const states = new Map<string, FolderState>();
   const prepared = new Map<string, Promise<string>>();
   const base = (name: keyof typeof bases): Promise<string> => {
     const known = prepared.get(name);
@@ -71,15 +74,17 @@ export function openStage(world: World): Stage {
     async prepare(scenario, tools) {
       const from = await base(scenario.base);
       const common = world.path('set-up', scenario.id, 'x').slice(0, -2);
-      await copy(from, common);
+      await copyTree(from, common);
       if (scenario.setUp) await shell(scenario.setUp, common);
-      for (const tool of tools) await copy(common, world.path(folders[tool], scenario.id, 'x').slice(0, -2));
+      states.set(scenario.id, await readState(common, world.env, [[common, 'W']]));
+      for (const tool of tools) await copyTree(common, world.path(folders[tool], scenario.id, 'x').slice(0, -2));
       await shell('chmod -R u+w .; rm -rf -- * .[!.]*', common);
     },
     async play(scenario, tool) {
       const top = folder(scenario, tool);
       const names = [[top, 'W']] as const;
-      const before = await readState(top, world.env, names);
+      const before = states.get(scenario.id);
+      if (before === undefined) throw new Error(`${scenario.id} was not prepared`);
       const codes: number[] = [];
       const results: Record<string, unknown>[][] = [];
       const printed: string[] = [];
@@ -131,14 +136,6 @@ export function openStage(world: World): Stage {
       for (const running of warm.values()) await (await running).close();
     },
   };
-
-  /** A copy in which absolute paths of the original, as clones have them, point into the copy. */
-  async function copy(from: string, to: string): Promise<void> {
-    await shell(
-      `cp -a ${from}/. ${to}/; find ${to} -path '*/.git/*' \\( -name config -o -name packed-refs \\) -print0 | xargs -0r sed -i 's#${from}/#${to}/#g'`,
-      world.dir,
-    );
-  }
 }
 
 /** Paths whose entry in the tree is the same in both states, as results name them. */

@@ -1,7 +1,7 @@
 /** What a tool left in a folder: history, trees, work trees and messages of every repository in it, free of where the folder is. */
 import { execFile } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeName, encodeName } from '../../src/core/bytes.ts';
 
@@ -70,6 +70,23 @@ function describe(path: string, stat: { mode: number; size: number; isSymbolicLi
   return `file ${stat.mode & 0o100 ? 'x' : '-'} ${content}`;
 }
 
+/** Where Git keeps a work tree's files of its own; read here, as a process for each such question makes up much of a test's time. */
+export function gitDirOf(root: string): string {
+  const path = join(root, '.git');
+  if (!lstatSync(path).isFile()) return path;
+  return resolve(
+    root,
+    readFileSync(path, 'utf8')
+      .replace(/^gitdir: /, '')
+      .trim(),
+  );
+}
+
+/** Full name of the branch that HEAD is at; null where it is at none. */
+export function branchAt(gitDir: string): string | null {
+  return /^ref: (.+)\n$/.exec(readFileSync(join(gitDir, 'HEAD'), 'utf8'))?.[1] ?? null;
+}
+
 async function readRepo(
   root: string,
   env: NodeJS.ProcessEnv,
@@ -81,12 +98,11 @@ async function readRepo(
     }));
     return done.stdout;
   };
-  const [branch, log, tree, status, gitDir] = await Promise.all([
-    git('symbolic-ref', '-q', 'HEAD'),
+  const gitDir = gitDirOf(root);
+  const [log, tree, status] = await Promise.all([
     git('log', '--reverse', '--topo-order', '--format=%H%x00%P%x00%B%x01', 'HEAD'),
     git('ls-tree', '-r', '-z', 'HEAD'),
     git('status', '--porcelain', '-z', '--untracked-files=all', '--ignored'),
-    git('rev-parse', '--absolute-git-dir'),
   ]);
   const plain = (text: string) =>
     names.reduce((result, [from, to]) => result.replaceAll(from, to), Buffer.from(text, 'latin1').toString('utf8'));
@@ -103,9 +119,9 @@ async function readRepo(
       .filter((sha) => sha !== '')
       .map((sha) => position.get(sha) ?? -1),
   }));
-  const editmsg = join(gitDir.trim(), 'COMMIT_EDITMSG');
+  const editmsg = join(gitDir, 'COMMIT_EDITMSG');
   return {
-    branch: branch.trim(),
+    branch: branchAt(gitDir) ?? '',
     commits,
     // A subdataset's commit is compared with the subdataset; here only that it is one, in an order that its name has no part in.
     tree: entries(tree)
