@@ -9,7 +9,8 @@ import { lstatOrNull } from '../sys/files.ts';
 import { takeLock } from '../sys/lock.ts';
 import { annexInstalled, annexMissing, runAnnex } from './annex-batch.ts';
 import { hasAnnexBranch } from './presence.ts';
-import { readConfig, type Repo } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import type { Repo } from './repo.ts';
 import { stateDir } from './save-lock.ts';
 
 /** Making an annex may mean asking remotes who they are. */

@@ -6,7 +6,8 @@
  */
 import { type Config, parseBoolean } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
-import { gitText, type Repo, readConfig } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import { gitText, type Repo } from './repo.ts';
 
 /** Gives the date that is next, in seconds since 1970; null where dates are not faked. */
 export type FakeClock = () => Promise<number | null>;

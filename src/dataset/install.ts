@@ -17,7 +17,8 @@ import { distrustReckless, noteReckless, prepareReckless, type Reckless, reckles
 import { hasCommit, readHead } from './refs.ts';
 import { removeTree } from './remove-tree.ts';
 import { stateDir } from './save-lock.ts';
-import { git, gitText, type Repo, readConfig, repoAt } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import { git, gitText, type Repo, repoAt } from './repo.ts';
 import { decodeSource, type SourceCandidate, sourceCandidates, spellings } from './source-candidates.ts';
 import { installed, isFree, isSafeName, isSafePath, linkOnTheWay, type Subdataset } from './subdatasets.ts';
 

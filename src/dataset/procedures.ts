@@ -6,7 +6,8 @@ import { runAnnex } from './annex-batch.ts';
 import { appendAttributes, readAttributes } from './attributes.ts';
 import { commitChanges } from './commit.ts';
 import { hasAnnex } from './presence.ts';
-import { git, type Repo, readConfig } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import { git, type Repo } from './repo.ts';
 import { scanWorktree } from './worktree.ts';
 
 const PROCEDURES: Readonly<Record<string, (repo: Repo) => Promise<void>>> = { text2git, yoda, noannex };

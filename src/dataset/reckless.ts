@@ -11,7 +11,8 @@ import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { runAnnex } from './annex-batch.ts';
 import { removeTree } from './remove-tree.ts';
-import { git, type Repo, readConfig, repoAt } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import { git, type Repo, repoAt } from './repo.ts';
 import { isFolder } from './targets.ts';
 
 /** `auto`: hard links to a local source; `ephemeral`: its annex itself; `shared-...`: access rights as for `git init --shared`. */

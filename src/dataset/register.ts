@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Result } from '../core/result.ts';
 import { readOrNull } from '../sys/files.ts';
 import { commitChanges } from './commit.ts';
-import { git, type Repo, readConfig } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import { git, type Repo } from './repo.ts';
 import { readSubdatasets } from './subdatasets.ts';
 import { parentRepo, relativeTo } from './targets.ts';
 

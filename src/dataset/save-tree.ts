@@ -17,7 +17,8 @@ import { entryResult, isOurs, isWanted, type Meanwhile, type SaveTreeRequest, to
 import { mountPoint, pathsBelow, scanDataset } from './hierarchy.ts';
 import { readHead } from './refs.ts';
 import { activateSubdataset, describeSubdataset } from './register.ts';
-import { readConfig, type Repo, repoAt } from './repo.ts';
+import { readConfig } from './read-config.ts';
+import { type Repo, repoAt } from './repo.ts';
 import { takeSaveLock } from './save-lock.ts';
 import { splitByPresence } from './staging.ts';
 import { relativeTo } from './targets.ts';

@@ -1,6 +1,7 @@
 /** The name that an image is configured under, as DataLad gives it to the command. */
 import { configFrom } from '../core/config.ts';
-import { git, parseConfigList, readConfig, type Repo } from '../dataset/repo.ts';
+import { parseConfigList, readConfig } from '../dataset/read-config.ts';
+import { git, type Repo } from '../dataset/repo.ts';
 import { installed, readSubdatasets, subdatasetOnPath } from '../dataset/subdatasets.ts';
 import { CONFIG_PATH, type Container, readContainers } from './config.ts';
 import { objectAt } from './image-at.ts';

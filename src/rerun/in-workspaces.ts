@@ -2,7 +2,8 @@
 import type { Config } from '../core/config.ts';
 import type { Result } from '../core/result.ts';
 import { readHead } from '../dataset/refs.ts';
-import { readConfig, type Repo } from '../dataset/repo.ts';
+import { readConfig } from '../dataset/read-config.ts';
+import type { Repo } from '../dataset/repo.ts';
 import { openWorkspace } from '../dataset/workspace.ts';
 import type { RunRecord } from '../record/run-record.gen.ts';
 import { exitCodeOf } from '../run/run.ts';

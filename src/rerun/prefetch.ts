@@ -6,7 +6,7 @@ import type { Result, VerbOutcome } from '../core/result.ts';
 import type { RunnerName } from '../containers/plan.ts';
 import { installSubdataset } from '../dataset/install.ts';
 import { collectResults, isFailure, type OnFailure } from '../dataset/outcome.ts';
-import { readConfig } from '../dataset/repo.ts';
+import { readConfig } from '../dataset/read-config.ts';
 import { findRunner } from '../images/choose-runner.ts';
 import { type ContainerCall, containerCall } from '../images/containers-run.ts';
 import { selectContainer } from '../images/select.ts';

@@ -1,6 +1,7 @@
 /** `stale`: which results no longer follow from their inputs, code or image, and why. Nothing is executed or fetched. */
 import type { Result, VerbOutcome } from '../core/result.ts';
-import { readConfig, type Repo } from '../dataset/repo.ts';
+import { readConfig } from '../dataset/read-config.ts';
+import type { Repo } from '../dataset/repo.ts';
 import { datasetOf, relativeTo, resolveTargets, isWithin } from '../dataset/targets.ts';
 import type { Context } from '../sys/context.ts';
 import { RepriseError } from '../core/errors.ts';

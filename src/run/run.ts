@@ -2,7 +2,7 @@
 import type { Config } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
 import type { Result, VerbOutcome } from '../core/result.ts';
-import { readConfig } from '../dataset/repo.ts';
+import { readConfig } from '../dataset/read-config.ts';
 import { type ScanEntry, scanWorktree } from '../dataset/worktree.ts';
 import type { Context } from '../sys/context.ts';
 import type { Launcher, RunOptions } from './options.ts';

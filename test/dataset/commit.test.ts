@@ -3,7 +3,8 @@ import { chmodSync, existsSync, lstatSync, readFileSync, rmSync, symlinkSync, wr
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commitAside, commitChanges, commitJoin, type CommitRequest } from '../../src/dataset/commit.ts';
-import { readConfig, type Repo, requireRepo } from '../../src/dataset/repo.ts';
+import { readConfig } from '../../src/dataset/read-config.ts';
+import { type Repo, requireRepo } from '../../src/dataset/repo.ts';
 import { takeSaveLock } from '../../src/dataset/save-lock.ts';
 import { defaultContext } from '../../src/sys/context.ts';
 import { describeWith } from '../support/oracles.ts';

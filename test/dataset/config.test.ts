@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readConfig, requireRepo } from '../../src/dataset/repo.ts';
+import { readConfig } from '../../src/dataset/read-config.ts';
+import { requireRepo } from '../../src/dataset/repo.ts';
 import { defaultContext } from '../../src/sys/context.ts';
 import { createWorld, type World } from '../support/world.ts';
 

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Event } from '../../src/core/result.ts';
 import { create } from '../../src/dataset/create.ts';
-import { readConfig } from '../../src/dataset/repo.ts';
+import { readConfig } from '../../src/dataset/read-config.ts';
 import { save } from '../../src/dataset/save.ts';
 import { containersAdd } from '../../src/images/add.ts';
 import { readContainers } from '../../src/images/config.ts';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { identifyImage } from '../../src/containers/identity.ts';
 import type { Event } from '../../src/core/result.ts';
-import { readConfig } from '../../src/dataset/repo.ts';
+import { readConfig } from '../../src/dataset/read-config.ts';
 import { containersAdd } from '../../src/images/add.ts';
 import { readContainers } from '../../src/images/config.ts';
 import { containersList } from '../../src/images/list.ts';

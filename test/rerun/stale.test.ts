@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readConfig, repoAt, type Repo } from '../../src/dataset/repo.ts';
+import { readConfig } from '../../src/dataset/read-config.ts';
+import { repoAt, type Repo } from '../../src/dataset/repo.ts';
 import { environmentClass, recordAttestation } from '../../src/rerun/attestations.ts';
 import type { StaleReport } from '../../src/rerun/stale.ts';
 import { staleRuns } from '../../src/rerun/stale-read.ts';
