@@ -19,8 +19,18 @@ export async function main(): Promise<void> {
     stdout: guarded(process.stdout, 'output'),
     stderr: guarded(process.stderr, 'messages'),
   });
-  // Output that could not be written has set the exit code before.
+  // Output that cannot be written is heard of a turn later, and sets the exit code.
+  await new Promise((resolve) => setImmediate(resolve));
   process.exitCode = code || process.exitCode || 0;
+  if (isIdle()) process.exit();
+}
+
+/**
+ * Whether all is written and every child has ended: Node would then only take its memory apart, which takes longer the more there is.
+ */
+function isIdle(): boolean {
+  const unwritten = process.stdout.writableLength + process.stderr.writableLength;
+  return unwritten === 0 && !process.getActiveResourcesInfo().includes('ProcessWrap');
 }
 
 /**

@@ -30,6 +30,9 @@ import datalad.cli.main
 import datalad.core.local.create, datalad.core.local.run, datalad.core.local.save, datalad.core.local.status
 import datalad.distributed.drop, datalad.distribution.get, datalad.local.rerun, datalad.local.unlock
 from datalad.cli.main import main
+from datalad.support.external_versions import external_versions
+# Asked once instead of by every command.
+external_versions['cmd:git'], external_versions['cmd:annex']
 
 def perform(job):
     os.chdir(job['cwd'])
