@@ -41,6 +41,7 @@ for (const which of comparedVersions) {
       world = createWorld();
       source = buildSource(world);
       for (const twin of TWINS) mkdirSync(`${world.dir}/${twin}`);
+      world.sh(world.dir, `git clone -q '${source}' clone && cd clone && git annex init -q`);
       datalad = await warmDatalad(world, which);
     });
     afterAll(async () => {
@@ -49,8 +50,7 @@ for (const which of comparedVersions) {
     });
     beforeEach(() => {
       for (const twin of TWINS) {
-        world.sh(`${world.dir}/${twin}`, 'chmod -R u+w . && rm -rf ds');
-        world.sh(`${world.dir}/${twin}`, `git clone -q '${source}' ds && cd ds && git annex init -q`);
+        world.sh(`${world.dir}/${twin}`, 'chmod -R u+w . && rm -rf ds && cp -a ../clone ds');
       }
     });
 

@@ -27,6 +27,7 @@ for (const which of comparedVersions) {
       world.sh(`${source}/a`, 'git submodule --quiet add ./b b 2>/dev/null; git commit -qm sub');
       world.sh(source, 'git submodule --quiet add ./a a 2>/dev/null; git commit -qm sub');
       for (const twin of TWINS) mkdirSync(`${world.dir}/${twin}`);
+      world.sh(world.dir, `git clone -q '${source}' clone && git -C clone annex init -q`);
     });
     afterAll(async () => {
       await datalad?.close();
@@ -34,8 +35,7 @@ for (const which of comparedVersions) {
     });
     beforeEach(() => {
       for (const twin of TWINS) {
-        world.sh(`${world.dir}/${twin}`, 'chmod -R u+w . && rm -rf ds');
-        world.sh(`${world.dir}/${twin}`, `git clone -q '${source}' ds && git -C ds annex init -q`);
+        world.sh(`${world.dir}/${twin}`, 'chmod -R u+w . && rm -rf ds && cp -a ../clone ds');
       }
     });
 
