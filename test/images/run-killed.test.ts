@@ -11,6 +11,7 @@ import {
   runnersEnv,
   temporaryFolder,
   TEST_RUNNERS,
+  type TestRunner,
 } from '../support/container-runs.ts';
 import { crashModule, readSteps } from '../support/crash-points.ts';
 import {
@@ -27,12 +28,27 @@ import { describeWith } from '../support/oracles.ts';
 import { forgetImage, ownImage } from '../support/own-image.ts';
 import { cliPath, createWorld, type World } from '../support/world.ts';
 
-const MOMENTS = 6;
+const MOMENTS = 3;
 
-for (const runner of TEST_RUNNERS) {
+/** Which signals go through the whole program under which runner; the rest of them is proved where containers are started. */
+const SIGNALS = {
+  docker: [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ],
+  podman: [['SIGTERM', 143]],
+  apptainer: [
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ],
+} as const satisfies Record<TestRunner, readonly (readonly [NodeJS.Signals, number])[]>;
+
+for (const [turn, runner] of TEST_RUNNERS.entries()) {
   describeWith([runner, 'git-annex'], `a container run under ${runner}`, () => {
     let world: World;
     let template: string;
+    let base: string;
     let env: Record<string, string>;
 
     beforeAll(() => {
@@ -46,6 +62,7 @@ for (const runner of TEST_RUNNERS) {
       expect(world.reprise(template, ['containers-run', '--runner', runner, 'true'], { env })).toMatchObject({
         code: 0,
       });
+      base = world.git(template, 'rev-parse', 'HEAD');
     });
     afterAll(() => world.remove());
 
@@ -86,7 +103,6 @@ for (const runner of TEST_RUNNERS) {
         expect(await leftInTheEnd(dataset, runner)).toEqual([]);
         expect(world.git(dataset, 'status', '--porcelain', '-uall')).toBe('');
         expect(['', 'began\n', 'began\nended\n']).toContain(log());
-        const base = world.git(template, 'rev-parse', 'HEAD');
         const commits = world.git(dataset, 'rev-list', '--count', `${base}..HEAD`);
         const kept = world.git(dataset, 'for-each-ref', '--format=%(refname)', 'refs/reprise/unfinished');
         const changes = (to: string) => world.git(dataset, 'diff', '--name-only', base, to).replaceAll('\n', ' ');
@@ -101,7 +117,6 @@ for (const runner of TEST_RUNNERS) {
           expect(recordOf(world, dataset)).toMatchObject({ exit: 0, reprise: { container: { name: 'bb', runner } } });
           expect(world.sh(dataset, 'cat data/a.dat data/b.dat new.dat')).toBe('new\nold bmore');
         }
-        expect((await recoverAll(world, dataset)).stderr).toContain('nothing to recover');
         expect(leftovers(world, dataset)).toEqual([]);
       } catch (error) {
         throw new Error(`${dataset}: ${String(error)}\n${recovered.stdout}${recovered.stderr}`);
@@ -110,10 +125,11 @@ for (const runner of TEST_RUNNERS) {
     };
 
     test('that is killed at a random moment is recorded or undone', async () => {
+      // The runners differ in which moment meets which of the other two.
       const moments = Array.from({ length: MOMENTS }, (_, index) => ({
         delay: Math.floor(((index + Math.random()) * 1400) / MOMENTS),
-        what: index % 2 === 0 ? 'everything' : 'Reprise alone',
-        pause: index % 3 === 0 ? '0.2' : '0',
+        what: (index + turn) % 2 === 0 ? 'everything' : 'Reprise alone',
+        pause: (index + turn) % 3 === 0 ? '0.2' : '0',
       }));
       await eachBeside(moments, 3, async ({ delay, what, pause }) => {
         const one = prepare(`${what} after ${delay} ms, pause ${pause}`, CHANGES(pause));
@@ -141,16 +157,17 @@ for (const runner of TEST_RUNNERS) {
         [...stepsOf(/^rmSync .*(reprise\/containers\/|reprise-container-)/), ...stepsOf(/"phase":"exited"/)],
         stepsOf(/^(before|after) git .*update-ref/),
       ];
-      for (const found of [prepared, started, noted, landing]) expect(found.length).toBeGreaterThan(1);
-      await eachBeside([...prepared, ...started, ...noted, ...landing], 3, async (at) => {
+      const kinds = [prepared, started, noted, landing];
+      for (const found of kinds) expect(found.length).toBeGreaterThan(1);
+      // Landing is the same under every runner, and so is most of what comes before and after.
+      const chosen = runner === 'docker' ? kinds.flat() : [prepared.at(-1), started.at(-1), noted[0]];
+      await eachBeside(chosen as readonly number[], 3, async (at) => {
         const one = prepare(`step ${at}`, CHANGES('0'), ['--import', module]);
         const ended = await one.begin({ env: { CRASH_AT: String(at) } });
         expect(ended.signal).toBe('SIGKILL');
         await expectWhole(one);
         // What had ended is recorded, and what had not is undone.
-        const ran =
-          Number(world.git(one.dataset, 'rev-list', '--count', 'HEAD')) -
-          Number(world.git(template, 'rev-list', '--count', 'HEAD'));
+        const ran = Number(world.git(one.dataset, 'rev-list', '--count', `${base}..HEAD`));
         if (prepared.includes(at)) expect([one.log(), ran]).toEqual(['', 0]);
         if (noted.includes(at) || landing.includes(at)) expect(ran).toBe(1);
         if (landing.includes(at)) await expectSound(world, one.dataset);
@@ -170,7 +187,7 @@ for (const runner of TEST_RUNNERS) {
       const options = { cwd: dataset, env: { ...env, TMPDIR: temporaryFolder(dataset), XDG_CACHE_HOME: cache } };
       const argv = [process.execPath, cliPath, 'containers-run', '--runner', runner, '-o', 'out', 'sh', '-c'];
       try {
-        for (const delay of [350, 600, 900]) {
+        for (const delay of [400, 800]) {
           let pid = 0;
           const run = runBeside(world, [...argv, 'sleep 9'], {
             ...options,
@@ -196,26 +213,25 @@ for (const runner of TEST_RUNNERS) {
       }
     });
 
-    test.each([
-      ['SIGINT', 130],
-      ['SIGTERM', 143],
-      ['SIGHUP', 129],
-    ] as const)('%s reaches the command, which may tidy up, and ends the run', async (signal, code) => {
-      const name = signal.slice(3);
-      const tidy = `echo part >data/a.dat; trap 'echo tidied >>/side/log; exit 3' ${name}; echo ready >>/side/log; while :; do sleep 0.1; done`;
-      const one = prepare(signal, tidy);
-      let pid = 0;
-      const run = one.begin({ started: (own) => void (pid = own) });
-      while (one.log() === '') await sleep(20);
-      process.kill(pid, signal);
-      const ended = await run;
-      expect([ended.code, one.log()], ended.stderr).toEqual([code, 'ready\ntidied\n']);
-      expect(ended.stderr).toMatch(/reprise: error: .*\(interrupted\)/);
-      expect(await leftInTheEnd(one.dataset, runner)).toEqual([]);
-      expect(leftovers(world, one.dataset)).toEqual([]);
-      expect(world.git(one.dataset, 'rev-parse', 'HEAD')).toBe(world.git(template, 'rev-parse', 'HEAD'));
-      // What the command wrote stays, as after any run that was interrupted; what it did not touch is as it was.
-      expect(world.git(one.dataset, 'status', '--porcelain')).toBe(' T data/a.dat');
-    });
+    test.each<readonly [NodeJS.Signals, number]>(SIGNALS[runner])(
+      '%s reaches the command, which may tidy up, and ends the run',
+      async (signal, code) => {
+        const name = signal.slice(3);
+        const tidy = `echo part >data/a.dat; trap 'echo tidied >>/side/log; exit 3' ${name}; echo ready >>/side/log; while :; do sleep 0.1; done`;
+        const one = prepare(signal, tidy);
+        let pid = 0;
+        const run = one.begin({ started: (own) => void (pid = own) });
+        while (one.log() === '') await sleep(20);
+        process.kill(pid, signal);
+        const ended = await run;
+        expect([ended.code, one.log()], ended.stderr).toEqual([code, 'ready\ntidied\n']);
+        expect(ended.stderr).toMatch(/reprise: error: .*\(interrupted\)/);
+        expect(await leftInTheEnd(one.dataset, runner)).toEqual([]);
+        expect(leftovers(world, one.dataset)).toEqual([]);
+        expect(world.git(one.dataset, 'rev-parse', 'HEAD')).toBe(base);
+        // What the command wrote stays, as after any run that was interrupted; what it did not touch is as it was.
+        expect(world.git(one.dataset, 'status', '--porcelain')).toBe(' T data/a.dat');
+      },
+    );
   });
 }
