@@ -1,8 +1,9 @@
 /** A rerun of a container run executes the image that was recorded, wherever that is now, and its record says so. */
 import { chmodSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RecordedContainer } from '../../src/record/run-record.gen.ts';
+import { copyDataset } from '../support/container-runs.ts';
 import { engineEnv, testImage, testSif } from '../support/engines.ts';
 import { dataladArgv, describeWith } from '../support/oracles.ts';
 import { commitsOf } from '../support/runs.ts';
@@ -27,6 +28,18 @@ function newDataset(...parts: string[]): string {
   return root;
 }
 
+let tools: string | undefined;
+/** A dataset with the image of Docker in a subdataset `tools`; made once, and copied. */
+function datasetWithTools(...parts: string[]): string {
+  if (tools === undefined) {
+    tools = newDataset('with-tools');
+    reprise(tools, ['create', '-d', tools, join(tools, 'tools')]);
+    reprise(join(tools, 'tools'), ['containers-add', 'c', '-u', testImage('busybox').archive]);
+    reprise(tools, ['save']);
+  }
+  return copyDataset(world, tools, world.path(...parts));
+}
+
 function script(name: string, text: string): string {
   const path = world.path('scripts', name);
   world.write(path, `#!/bin/sh\n${text}\n`);
@@ -42,57 +55,71 @@ const sha256 = (path: string) => `sha256:${world.ok(['sha256sum', path]).slice(0
 
 const IMAGE = '.datalad/environments/c/image';
 
+/** Takes a result away, in a commit. */
+function withoutResult(root: string, path = 'out'): void {
+  world.git(root, 'rm', '-q', path);
+  world.git(root, 'commit', '-q', '-m', `without ${path}`);
+}
+
 describeWith(['git-annex'], 'an image that is a script', () => {
-  /** A run with the first of two versions of one script. */
-  function updated(name: string, format: readonly string[] = []): string {
-    const root = newDataset(name);
-    const add = (text: string) => ['containers-add', 'c', '--update', '-u', script(`${name}-${text}`, text), ...format];
-    reprise(root, add('echo one "$@" $DATALAD_CONTAINER_NAME >out'));
-    reprise(root, ['containers-run', '-o', 'out', 'a', 'b']);
-    expect(read(root)).toBe('one a b c\n');
-    reprise(root, add('echo two >out'));
-    return root;
-  }
+  let root: string;
+  /** Runs with the first of two versions of one script, by the container that started it. */
+  const recorded: Record<string, string> = {};
+
+  beforeAll(() => {
+    root = newDataset('script');
+    const add = (text: string) => ['containers-add', 'c', '--update', '-u', script(text, `${text} >$1`)];
+    reprise(root, add('echo one "$@" $DATALAD_CONTAINER_NAME'));
+    const formats = { format: 'sh {img} {cmd}', hidden: "sh -c 'sh {img} {cmd}'" };
+    for (const [name, format] of Object.entries(formats)) {
+      world.git(root, 'config', '-f', '.datalad/config', `datalad.containers.${name}.image`, IMAGE);
+      world.git(root, 'config', '-f', '.datalad/config', `datalad.containers.${name}.cmdexec`, format);
+    }
+    reprise(root, ['save']);
+    for (const name of ['c', ...Object.keys(formats)]) {
+      reprise(root, ['containers-run', '-n', name, '-o', name, name, 'b']);
+      expect(read(root, name)).toBe(`one ${name} b ${name}\n`);
+      recorded[name] = world.git(root, 'rev-parse', 'HEAD');
+    }
+    reprise(root, add('echo two'));
+  });
 
   test('is the recorded one after an update', () => {
-    const root = updated('script');
-    const before = containerOf(root, 'HEAD~1');
-    reprise(root, ['rerun', '--verify', 'HEAD~1']);
-    reprise(root, ['run', 'rm out']);
-    reprise(root, ['rerun', 'HEAD~2']);
-    expect(read(root)).toBe('one a b c\n');
+    const before = containerOf(root, recorded['c']);
+    reprise(root, ['rerun', '--verify', recorded['c'] as string]);
+    withoutResult(root, 'c');
+    reprise(root, ['rerun', recorded['c'] as string]);
+    expect(read(root, 'c')).toBe('one c b c\n');
     expect(containerOf(root)).toEqual(before);
     expect(before).toMatchObject({ content: [{ path: IMAGE, digest: expect.stringMatching(/^annex:MD5E-s/) }] });
   });
 
   test('is the recorded one also where a call format starts it', () => {
-    const root = updated('format', ['--call-fmt', 'sh {img} {cmd}']);
-    reprise(root, ['rerun', 'HEAD~1']);
-    expect(read(root)).toBe('one a b c\n');
+    withoutResult(root, 'format');
+    reprise(root, ['rerun', recorded['format'] as string]);
+    expect(read(root, 'format')).toBe('one format b format\n');
   });
 
   test('is not taken for another one where the line does not let it be replaced', () => {
-    const root = updated('hidden', ['--call-fmt', "sh -c 'sh {img} {cmd}'"]);
-    const [recorded, actual] = ['HEAD~1', 'HEAD'].map((commit) => {
+    const [known, actual] = [recorded['hidden'], 'HEAD'].map((commit) => {
       const target = world.git(root, 'show', `${commit}:${IMAGE}`);
       return sha256(realpathSync(join(root, '.datalad/environments/c', target)));
     });
     const head = world.git(root, 'rev-parse', 'HEAD');
-    const done = world.reprise(root, ['rerun', 'HEAD~1']);
+    const done = world.reprise(root, ['rerun', recorded['hidden'] as string]);
     expect(done.code).toBe(1);
     expect(done.stderr).toContain('(image-mismatch)');
-    expect(done.stderr).toContain(recorded);
+    expect(done.stderr).toContain(known);
     expect(done.stderr).toContain(actual);
     expect([world.git(root, 'rev-parse', 'HEAD'), world.git(root, 'status', '--porcelain')]).toEqual([head, '']);
     // Where the dataset is as it was, so is the image.
-    reprise(root, ['rerun', '--workspace', '--verify', 'HEAD~1']);
+    reprise(root, ['rerun', '--workspace', '--verify', recorded['hidden'] as string]);
   });
 
   test('is a program also where git-annex brought its content without that', () => {
-    const root = updated('mode');
     const object = realpathSync(join(root, IMAGE));
     chmodSync(object, 0o444);
-    reprise(root, ['containers-run', '-o', 'out', 'x']);
+    reprise(root, ['containers-run', '-n', 'c', '-o', 'out', 'out']);
     expect(read(root)).toBe('two\n');
     expect(statSync(object).mode & 0o777).toBe(0o555);
   });
@@ -108,10 +135,7 @@ describeWith(['git-annex', 'docker'], 'an image of Docker', () => {
   });
 
   test('is the recorded one after an update, in a subdataset and in a clone, too', () => {
-    const top = newDataset('docker', 'top');
-    reprise(top, ['create', '-d', top, join(top, 'tools')]);
-    reprise(join(top, 'tools'), ['containers-add', 'c', '-u', archive]);
-    reprise(top, ['save']);
+    const top = datasetWithTools('docker', 'top');
     reprise(top, ['containers-run', '-n', 'tools/c', '-o', 'out', 'sh -c "env | grep -c VARIANT >out; true"'], docker);
     expect(read(top)).toBe('0\n');
     const before = containerOf(top);
@@ -125,69 +149,85 @@ describeWith(['git-annex', 'docker'], 'an image of Docker', () => {
     const clone = world.path('docker', 'clone');
     world.ok(['git', 'clone', '-q', top, clone]);
     for (const root of [top, clone]) {
-      reprise(root, ['run', 'rm out']);
+      withoutResult(root);
       reprise(root, ['rerun', recorded], docker);
       expect(read(root), root).toBe('0\n');
       expect(containerOf(root), root).toEqual(before);
-      reprise(root, ['containers-run', '-n', 'tools/c', '-o', 'out', 'sh -c "env | grep -c VARIANT >out"'], docker);
-      expect(read(root), root).toBe('1\n');
     }
+    reprise(clone, ['containers-run', '-n', 'tools/c', '-o', 'out', 'sh -c "env | grep -c VARIANT >out"'], docker);
+    expect(read(clone)).toBe('1\n');
   });
 
-  test('whose bytes are not those of its key is a mismatch that names both', () => {
-    const root = newDataset('changed');
-    reprise(root, ['containers-add', 'c', '-u', oci]);
-    const manifest = realpathSync(join(root, IMAGE, 'manifest.json'));
-    const key = manifest.slice(manifest.lastIndexOf('/') + 1);
-    chmodSync(manifest, 0o644);
-    world.write(manifest, readFileSync(manifest, 'utf8').replace('null', 'nill'));
-    const done = world.reprise(root, ['containers-run', 'true'], { env: docker });
-    expect(done.code).toBe(1);
-    expect(done.stderr).toContain('(image-mismatch)');
-    expect(done.stderr).toContain(key);
-    expect(done.stderr).toContain(world.ok(['md5sum', manifest]).slice(0, 32));
-  });
+  describe('of an OCI layout', () => {
+    let root: string;
+    const SUMS = {
+      'manifest.json': ['MD5E', 'md5sum'],
+      'oci-layout': ['SHA256E', 'sha256sum'],
+      'index.json': ['BLAKE2B256E', 'b2sum -l 256'],
+    };
+    beforeAll(() => {
+      root = newDataset('layout');
+      const rules = Object.entries(SUMS).map(([name, [backend]]) => `${IMAGE}/${name} annex.backend=${backend}\n`);
+      world.write(
+        join(root, '.gitattributes'),
+        `* annex.backend=SHA256E\n**/.git* annex.largefiles=nothing\n${rules.join('')}`,
+      );
+      world.git(root, 'commit', '-q', '-a', '-m', 'backends');
+      reprise(root, ['containers-add', 'c', '-u', oci]);
+    });
 
-  test.each(['SHA256E', 'BLAKE2B256E'])('is checked against keys of %s', (backend) => {
-    const root = newDataset(`backend-${backend}`);
-    world.write(join(root, '.gitattributes'), `* annex.backend=${backend}\n**/.git* annex.largefiles=nothing\n`);
-    reprise(root, ['save']);
-    reprise(root, ['containers-add', 'c', '-u', oci]);
-    reprise(root, ['containers-run', '-o', 'out', 'sh -c "echo hi >out"'], docker);
-    for (const { digest } of containerOf(root)?.content ?? []) expect(digest).toContain(`annex:${backend}-s`);
-    const layout = realpathSync(join(root, IMAGE, 'oci-layout'));
-    chmodSync(layout, 0o644);
-    world.write(layout, '{"imageLayoutVersion":"1.0.1"}');
-    const done = world.reprise(root, ['containers-run', 'true'], { env: docker });
-    expect([done.code, done.stderr]).toEqual([1, expect.stringContaining('(image-mismatch)')]);
-  });
+    /** Changes one file of the image behind the back of git-annex, and back again. */
+    const expectMismatch = (name: keyof typeof SUMS) => {
+      const object = realpathSync(join(root, IMAGE, name));
+      const bytes = readFileSync(object);
+      chmodSync(object, 0o644);
+      world.write(object, `${bytes.toString()}\n`);
+      const done = world.reprise(root, ['containers-run', 'true'], { env: docker });
+      const key = object.slice(object.lastIndexOf('/') + 1);
+      expect(key).toContain(`${SUMS[name][0]}-s`);
+      expect(done, name).toMatchObject({ code: 1, stderr: expect.stringContaining('(image-mismatch)') });
+      expect(done.stderr).toContain(key);
+      expect(done.stderr).toContain(world.sh(root, `${SUMS[name][1]} <'${object}' | cut -d ' ' -f 1`));
+      world.write(object, bytes);
+      chmodSync(object, 0o444);
+    };
 
-  test('is recorded with its keys where its files are unlocked', () => {
-    const root = newDataset('unlocked');
-    reprise(root, ['containers-add', 'c', '-u', oci]);
-    world.ok(['git', 'annex', 'unlock', '-q', IMAGE], { cwd: root });
-    world.git(root, 'commit', '-q', '-m', 'unlocked');
-    reprise(root, ['containers-run', '-o', 'out', 'sh -c "echo hi >out"'], docker);
-    expect(containerOf(root)?.content).toHaveLength(7);
-    world.write(join(root, IMAGE, 'oci-layout'), '{"imageLayoutVersion": "1.0.0"}');
-    const refused = world.reprise(root, ['containers-run', '--explicit', 'true'], { env: docker });
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('(input-dirty)') });
-    const allowed = ['containers-run', '--explicit', '--allow-dirty-input', '-o', 'out', 'sh -c "echo ho >out"'];
-    reprise(root, allowed, docker);
-    expect(containerOf(root)?.content).toHaveLength(6);
-    expect(recordOf(root)?.reprise?.['dirty_inputs']).toMatchObject([{ path: `${IMAGE}/oci-layout` }]);
+    test('whose bytes are not those of their key is a mismatch that names both, for keys of each backend', () => {
+      expectMismatch('manifest.json');
+      reprise(root, ['containers-run', '-o', 'out', 'sh -c "echo hi >out"'], docker);
+      const keys = containerOf(root)?.content?.map(({ path, digest }) => [path.slice(IMAGE.length + 1), digest]) ?? [];
+      expect(keys).toHaveLength(7);
+      for (const [name = '', key] of keys)
+        expect(key).toContain(`annex:${(SUMS as Record<string, readonly string[]>)[name]?.[0] ?? 'SHA256E'}-s`);
+      // Found to be right, and changed afterwards.
+      expectMismatch('oci-layout');
+      expectMismatch('index.json');
+    });
+
+    test('is recorded with its keys where its files are unlocked', () => {
+      world.ok(['git', 'annex', 'unlock', '-q', IMAGE], { cwd: root });
+      world.git(root, 'commit', '-q', '-m', 'unlocked');
+      reprise(root, ['containers-run', '-o', 'out', 'sh -c "echo again >out"'], docker);
+      expect(containerOf(root)?.content).toHaveLength(7);
+      world.write(join(root, IMAGE, 'oci-layout'), '{"imageLayoutVersion": "1.0.0"}');
+      const refused = world.reprise(root, ['containers-run', '--explicit', 'true'], { env: docker });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('(input-dirty)') });
+      const allowed = ['containers-run', '--explicit', '--allow-dirty-input', '-o', 'out', 'sh -c "echo ho >out"'];
+      reprise(root, allowed, docker);
+      expect(containerOf(root)?.content).toHaveLength(6);
+      expect(recordOf(root)?.reprise?.['dirty_inputs']).toMatchObject([{ path: `${IMAGE}/oci-layout` }]);
+    });
   });
 });
 
 describeWith(['datalad-latest', 'docker', 'apptainer'], 'a line of DataLad’s docker adapter', () => {
   test('finds its folder at /tmp, as it did, and its name, as DataLad gave it', () => {
     const docker = { ...engineEnv('docker') };
-    const top = newDataset('adapter', 'top');
-    reprise(top, ['create', '-d', top, join(top, 'tools')]);
-    reprise(join(top, 'tools'), ['containers-add', 'c', '-u', testImage('busybox').archive]);
+    const top = datasetWithTools('adapter', 'top');
     world.write(join(top, 'sub/in'), 'input\n');
     world.write(join(top, '.gitattributes'), '* annex.largefiles=nothing\n');
-    reprise(top, ['save']);
+    world.git(top, 'add', '-A');
+    world.git(top, 'commit', '-q', '-m', 'input');
     const client = world.path('bin', 'docker');
     world.sh(world.dir, `cp "$(readlink -f "$(command -v docker)")" '${client}'`);
     const command = `sh -c 'cat /tmp/in >/tmp/out; pwd >>/tmp/out; wc -c <in >>out'; echo $DATALAD_CONTAINER_NAME >>out`;
@@ -202,7 +242,7 @@ describeWith(['datalad-latest', 'docker', 'apptainer'], 'a line of DataLad’s d
     // Neither the Python of that record nor Docker's command is needed, and our own record is replayed like theirs.
     for (const runner of ['docker', 'apptainer']) {
       const recorded = world.git(top, 'rev-parse', 'HEAD');
-      reprise(top, ['run', 'rm sub/out']);
+      withoutResult(top, 'sub/out');
       reprise(top, ['rerun', '--runner', runner, recorded], { ...docker, ...engineEnv('apptainer') });
       expect(read(top, 'sub/out')).toBe('input\n/tmp\n6\ntools/c\n');
     }
@@ -231,7 +271,7 @@ describeWith(['datalad', 'apptainer'], 'a line of Singularity that DataLad recor
     renameSync(root, moved);
     world.sh(world.dir, 'mkdir only; ln -s /usr/bin/* only; rm only/singularity');
     const recorded = world.git(moved, 'rev-parse', 'HEAD');
-    reprise(moved, ['run', 'rm out']);
+    withoutResult(moved);
     reprise(moved, ['rerun', recorded], { ...apptainer, PATH: join(world.dir, 'only') });
     expect(read(moved)).toBe('bound\n');
     expect(containerOf(moved)).toMatchObject({ name: 'c', format: 'sif', image: IMAGE });
