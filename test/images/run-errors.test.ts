@@ -15,12 +15,15 @@ import { expectSentence, looksOf } from '../support/crash-unchanged.ts';
 import { recordOf, recoverAll } from '../support/crash-world.ts';
 import { testImage } from '../support/engines.ts';
 import { describeWith } from '../support/oracles.ts';
-import { forgetImage, ownImage } from '../support/own-image.ts';
+import { forgetImage, type OwnImage, ownImage } from '../support/own-image.ts';
 import { canMount, smallDisk } from '../support/tmpfs.ts';
 import { createWorld, ORDINARY_UID, type Outcome, type World } from '../support/world.ts';
 import { stateOf } from './support.ts';
 
 const IMAGE = '.datalad/environments/bb/image';
+
+/** A runner for each form in which an image is stored here. */
+const STORED = ['docker', 'apptainer'] as const;
 
 describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a container run', () => {
   let world: World;
@@ -62,7 +65,8 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a container run', 
     const objectOf = (dataset: string, name: string) =>
       world.sh(dataset, `find -L ${IMAGE} -name '${name}' | sort | head -n 1 | xargs readlink -f`);
 
-    test.each(TEST_RUNNERS)('because it was changed on disk, under %s', (runner) => {
+    // What is checked is the image as it is stored, whoever runs it.
+    test.each(STORED)('because it was changed on disk, under %s', (runner) => {
       const dataset = copy(runner === 'apptainer' ? sif : template);
       const env = runnersEnv(runner);
       expect(run(dataset, ['--runner', runner, 'true'], env), runner).toMatchObject({ code: 0 });
@@ -76,33 +80,33 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a container run', 
       );
     });
 
-    test.each(['docker', 'podman'] as const)(
-      'because %s has another one under its name, which is not taken',
-      (runner) => {
-        const [mine, other] = ['mine', 'other'].map((mark) =>
-          ownImage(world.path(`${mark} ${runner}`), `${mark} ${runner}`),
-        );
-        const dataset = world.path(`tagged ${runner}`);
+    test('because the engine has another one under its name, which is not taken', () => {
+      const [mine, other] = (['mine', 'other'] as const).map((mark) => ownImage(world.path(mark), mark)) as [
+        OwnImage,
+        OwnImage,
+      ];
+      const dataset = world.path('tagged');
+      for (const args of [
+        ['create', dataset],
+        ['containers-add', '-d', dataset, 'mine', '--url', mine.archive],
+        ['containers-add', '-d', dataset, 'other', '--url', other.archive],
+      ])
+        expect(world.reprise(world.dir, args)).toMatchObject({ code: 0 });
+      for (const runner of ['docker', 'podman'] as const) {
         const env = runnersEnv(runner);
         try {
-          for (const args of [
-            ['create', dataset],
-            ['containers-add', '-d', dataset, 'mine', '--url', mine?.archive as string],
-            ['containers-add', '-d', dataset, 'other', '--url', other?.archive as string],
-          ])
-            expect(world.reprise(world.dir, args)).toMatchObject({ code: 0 });
           const marked = (name: string) => run(dataset, ['-n', name, '--runner', runner, 'cat /mark'], env).stdout;
-          expect(marked('other')).toMatch(/^other /);
+          expect(marked('other'), runner).toMatch(/^other\n/);
           // The tag of the one, and that which Reprise keeps it by, are put on the other.
-          const tags = ['somebody/else:1', `reprise-image:${mine?.configDigest.slice('sha256:'.length)}`];
-          for (const tag of tags) world.ok([runner, 'tag', other?.configDigest as string, tag], { env });
-          expect(marked('mine')).toMatch(/^mine /);
+          const tags = ['somebody/else:1', `reprise-image:${mine.configDigest.slice('sha256:'.length)}`];
+          for (const tag of tags) world.ok([runner, 'tag', other.configDigest, tag], { env });
+          expect(marked('mine'), runner).toMatch(/^mine\n/);
           world.exec([runner, 'rmi', tags[0] as string], { env });
         } finally {
-          for (const image of [mine, other]) if (image) forgetImage(runner, image);
+          for (const image of [mine, other]) forgetImage(runner, image);
         }
-      },
-    );
+      }
+    });
 
     test('because its content is not here and cannot be had', () => {
       const dataset = copy();
@@ -171,7 +175,7 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a container run', 
     const mountable = canMount(join(process.env['TMPDIR'] ?? '/tmp', 'reprise-mount-test'));
     if (!mountable) return;
 
-    test.each(TEST_RUNNERS)('keeps what the command did until there is room, under %s', async (runner) => {
+    test.each(STORED)('keeps what the command did until there is room, under %s', async (runner) => {
       const disk = smallDisk(world.path(`disk-${runner}`), '16m');
       try {
         const dataset = copyDataset(world, runner === 'apptainer' ? sif : template, join(disk.dir, 'ds'));
