@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { busyboxDataset, copyDataset, runnersEnv } from '../support/container-runs.ts';
+import { busyboxDataset, runnersEnv } from '../support/container-runs.ts';
 import { expectSentence, looksOf } from '../support/crash-unchanged.ts';
 import { recordOf } from '../support/crash-world.ts';
 import { testImage, testSif } from '../support/engines.ts';
@@ -15,33 +15,40 @@ const LINE = `python3 -m datalad_container.adapters.docker run ${IMAGE}`;
 
 describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset', () => {
   let world: World;
-  let template: string;
   let env: Record<string, string>;
-  let made = 0;
+  let dataset: string;
+  let base: string;
   /** Made by whatever gets out of its container, or gets executed although it should not be. */
   const escaped = () => existsSync(world.path('escaped'));
 
   beforeAll(() => {
     world = createWorld();
-    template = world.path('template');
+    dataset = world.path('ds');
     env = { ...runnersEnv('docker'), SECRET: 'of this machine' };
-    busyboxDataset(world, template, 'docker');
-    const done = world.reprise(template, ['containers-run', '-o', 'out', 'echo recorded >out'], { env });
+    busyboxDataset(world, dataset, 'docker');
+    const done = world.reprise(dataset, ['containers-run', '-o', 'out', 'echo recorded >out'], { env });
     expect(done, done.stderr).toMatchObject({ code: 0 });
     world.write(world.path('private/secret'), 'private');
+    base = world.git(dataset, 'rev-parse', 'HEAD');
   });
   afterAll(() => {
     expect(escaped()).toBe(false);
     world.remove();
   });
 
-  const copy = () => copyDataset(world, template, world.path(`copy-${(made += 1)}`));
-  const run = (dataset: string, ...args: string[]): Outcome => world.reprise(dataset, args, { env });
+  /** Makes the dataset what it was in the beginning. */
+  const afresh = () => world.sh(dataset, `git reset -q --hard ${base}; git clean -qfdx`);
+  const commit = (message: string) => world.sh(dataset, `git add -A; git commit -q -m '${message}'`);
+  const run = (...args: string[]): Outcome => world.reprise(dataset, args, { env });
+  const configure = (name: string, settings: Readonly<Record<string, string>>) => {
+    for (const [key, value] of Object.entries(settings))
+      world.git(dataset, 'config', '-f', '.datalad/config', `datalad.containers.${name}.${key}`, value);
+  };
 
   /** One sentence, and nothing at all is changed. */
-  const refused = (dataset: string, args: readonly string[], code: string): Outcome => {
+  const refused = (args: readonly string[], code: string): Outcome => {
     const before = looksOf(dataset);
-    const ended = run(dataset, ...args);
+    const ended = run(...args);
     expectSentence(ended, code, code === 'container-failed' ? 125 : 1);
     expect(looksOf(dataset)).toStrictEqual(before);
     expect(isPending(dataset)).toBe(false);
@@ -49,73 +56,75 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset'
   };
 
   describe('whose image is a link', () => {
-    test.each([
-      ['to a folder outside', 'image', () => testImage('busybox').archive],
-      ['to a SIF outside', 'image', () => testSif('busybox')],
-      ['to a program outside', 'image', () => world.path('program')],
-      ['to a file that only its owner may read', 'image', () => world.path('private/secret')],
-      ['on the way', 'link/docker', () => dirname(testImage('busybox').archive)],
-    ] as const)('%s is not run', (_where, image, target) => {
-      const dataset = copy();
+    test('that leads out of the dataset is not run', () => {
+      afresh();
       world.write(world.path('program'), `#!/bin/sh\ntouch '${world.path('escaped')}'\n`);
       world.ok(['chmod', '+x', world.path('program')]);
-      const path = `evil/${image}`;
+      const targets = {
+        folder: testImage('busybox').archive,
+        sif: testSif('busybox'),
+        program: world.path('program'),
+        private: world.path('private/secret'),
+        way: dirname(testImage('busybox').archive),
+      };
       world.sh(dataset, 'mkdir evil');
-      symlinkSync(target(), join(dataset, dirname(path) === 'evil' ? path : dirname(path)));
-      world.git(dataset, 'config', '-f', '.datalad/config', 'datalad.containers.evil.image', path);
-      expect(run(dataset, 'save', '-m', 'evil')).toMatchObject({ code: 0 });
-      refused(dataset, ['containers-run', '-n', 'evil', 'true'], 'path-outside');
-      expect(run(dataset, 'containers-list', '--details').stdout).toMatch(/^evil -> .*leads out of its dataset/m);
-      const recorded = recordOf(world, dataset, 'HEAD~1') as { reprise: { container: object } };
+      const pathOf = (name: string) => (name === 'way' ? 'evil/way/docker' : `evil/${name}`);
+      for (const [name, target] of Object.entries(targets)) {
+        symlinkSync(target, join(dataset, 'evil', name));
+        configure(name, { image: pathOf(name) });
+      }
+      commit('evil');
+      const listed = run('containers-list', '--details').stdout;
+      const recorded = recordOf(world, dataset, base) as { reprise: { container: object } };
       const {
         config: _c,
         layers: _l,
         content: _n,
         ...container
       } = recorded.reprise.container as Record<string, unknown>;
-      recordedBy(world, dataset, {
-        ...recorded,
-        cmd: LINE.replace(IMAGE, path) + ' true',
-        extra_inputs: [],
-        reprise: { ...recorded.reprise, container: { ...container, image: path } },
-      });
-      refused(dataset, ['rerun'], 'path-outside');
+      for (const name of Object.keys(targets)) {
+        refused(['containers-run', '-n', name, 'true'], 'path-outside');
+        expect(listed).toMatch(new RegExp(`^${name} -> .*leads out of its dataset`, 'm'));
+        recordedBy(world, dataset, {
+          ...recorded,
+          cmd: LINE.replace(IMAGE, pathOf(name)) + ' true',
+          extra_inputs: [],
+          reprise: { ...recorded.reprise, container: { ...container, image: pathOf(name) } },
+        });
+        refused(['rerun'], 'path-outside');
+      }
     });
 
     test('to another place in the dataset is run', () => {
-      const dataset = copy();
+      afresh();
       symlinkSync('.datalad/environments/bb/image', join(dataset, 'linked'));
-      world.git(dataset, 'config', '-f', '.datalad/config', 'datalad.containers.linked.image', 'linked');
-      expect(run(dataset, 'save', '-m', 'linked')).toMatchObject({ code: 0 });
-      const done = run(dataset, 'containers-run', '-n', 'linked', '--runner', 'docker', 'echo hi');
+      configure('linked', { image: 'linked' });
+      commit('linked');
+      const done = run('containers-run', '-n', 'linked', '--runner', 'docker', 'echo hi');
       expect(done, done.stderr).toMatchObject({ code: 0, stdout: expect.stringMatching(/^hi\n/) });
     });
   });
 
   describe('whose configuration', () => {
-    const configure = (dataset: string, name: string, settings: Readonly<Record<string, string>>) => {
-      for (const [key, value] of Object.entries(settings))
-        world.git(dataset, 'config', '-f', '.datalad/config', `datalad.containers.${name}.${key}`, value);
-      expect(run(dataset, 'save', '-m', 'configured')).toMatchObject({ code: 0 });
-    };
-
     test.each([
       ['an image outside', { image: '../private/image' }],
       ['an image in Git’s own folder', { image: '.git/hooks/post-commit' }],
       ['an extra input outside', { image: IMAGE, 'extra-input': '../private/secret' }],
     ])('names %s is refused', (_what, settings) => {
-      const dataset = copy();
-      configure(dataset, 'evil', settings);
-      refused(dataset, ['containers-run', '-n', 'evil', 'true'], 'path-outside');
+      afresh();
+      configure('evil', settings);
+      commit('evil');
+      refused(['containers-run', '-n', 'evil', 'true'], 'path-outside');
     });
 
     test('holds what a shell would execute, in names and in paths, executes nothing of it', () => {
-      const dataset = copy();
+      afresh();
       const bad = `$(touch ${world.path('escaped')}) \`touch ${world.path('escaped')}\`; touch ${world.path('escaped')} '"`;
       const image = `img/$(touch escaped);'"\`touch escaped\` {x}`;
       world.sh(dataset, 'mkdir img');
       world.ok(['cp', '-a', join(dataset, IMAGE), join(dataset, image)]);
-      configure(dataset, bad, { image });
+      configure(bad, { image });
+      expect(run('save', '-m', 'configured')).toMatchObject({ code: 0 });
       for (const runner of ['docker', 'podman', 'apptainer'] as const) {
         const line = ['sh', '-c', 'echo "$DATALAD_CONTAINER_NAME" "$@"', 'sh', bad];
         const done = world.reprise(dataset, ['containers-run', '-n', bad, '--runner', runner, ...line], {
@@ -129,35 +138,33 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset'
   });
 
   describe('whose record', () => {
-    /** A copy with one more record: the last one, changed. */
-    const forged = (changes: Readonly<Record<string, unknown>>, container: Readonly<Record<string, unknown>> = {}) => {
-      const dataset = copy();
+    /** Adds one more record: the last one, changed. */
+    const forge = (changes: Readonly<Record<string, unknown>>, container: Readonly<Record<string, unknown>> = {}) => {
+      afresh();
       const record = recordOf(world, dataset) as { readonly reprise: { readonly container: object } };
       const reprise = { ...record.reprise, container: { ...record.reprise.container, ...container } };
       recordedBy(world, dataset, { ...record, reprise, ...changes }, 'echo recorded >made');
-      return dataset;
     };
 
     test.each([
       ['an image outside', '../private/image'],
       ['an image in Git’s own folder', '.git/annex/objects/x'],
     ])('names %s is refused', (_what, image) => {
-      refused(
-        forged({ extra_inputs: [], cmd: `${LINE.replace(IMAGE, image)} true` }, { image }),
-        ['rerun'],
-        'path-outside',
-      );
+      forge({ extra_inputs: [], cmd: `${LINE.replace(IMAGE, image)} true` }, { image });
+      refused(['rerun'], 'path-outside');
     });
 
     test('does not name the image that is there is refused', () => {
       const config = `sha256:${'0'.repeat(64)}`;
-      const { stderr } = refused(forged({}, { config }), ['rerun'], 'image-mismatch');
+      forge({}, { config });
+      const { stderr } = refused(['rerun'], 'image-mismatch');
       expect(stderr).toContain(config);
       expect(stderr).toContain(testImage('busybox').configDigest);
     });
 
     test('says container and means this machine is refused', () => {
-      refused(forged({ cmd: `touch '${world.path('escaped')}'` }), ['rerun'], 'container-failed');
+      forge({ cmd: `touch '${world.path('escaped')}'` });
+      refused(['rerun'], 'container-failed');
     });
 
     test.each([
@@ -165,11 +172,13 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset'
       ['several things at once', { source: '/etc:/etc', target: '/x' }],
       ['a place that is none', { source: '/etc', target: 'x' }],
     ])('mounts %s is refused', (_what, mount) => {
-      refused(forged({}, { mounts: [mount] }), ['rerun'], 'record-invalid');
+      forge({}, { mounts: [mount] });
+      refused(['rerun'], 'record-invalid');
     });
 
     test('mounts what is not here is refused', () => {
-      refused(forged({}, { mounts: [{ source: '/no/such/folder', target: '/x' }] }), ['rerun'], 'path-missing');
+      forge({}, { mounts: [{ source: '/no/such/folder', target: '/x' }] });
+      refused(['rerun'], 'path-missing');
     });
 
     test('opens the container, does so only after saying to what', () => {
@@ -179,23 +188,24 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset'
         env: ['SECRET'],
         network: true,
       };
-      const dataset = forged({ cmd: `${LINE} sh -c '${line}'`, outputs: ['out'] }, opened);
-      const done = run(dataset, 'rerun');
+      forge({ cmd: `${LINE} sh -c '${line}'`, outputs: ['out'] }, opened);
+      const done = run('rerun');
       expect(done, done.stderr).toMatchObject({ code: 0 });
       const told = `sees more than the dataset, as recorded: the network; ${world.path('private')} at /seen, which it may change; the variable SECRET\n`;
       expect(done.stderr).toMatch(/^warning: the container of [0-9a-f]{7} sees more/m);
       expect(done.stderr).toContain(told);
       expect(done.stderr.indexOf(told)).toBeLessThan(done.stderr.indexOf('== Command start'));
       expect(readFileSync(join(dataset, 'out'), 'utf8')).toBe('privateof this machine\n2\n');
-      const closed = copy();
-      expect(run(closed, 'rerun').stderr).not.toContain('sees more');
+      afresh();
+      expect(run('rerun').stderr).not.toContain('sees more');
     });
 
     test('cannot hide what it is opened to behind codes of the terminal', () => {
       const source = `/tmp\u001b[2K\rnothing`;
       world.ok(['mkdir', '-p', source]);
       try {
-        const { stderr } = run(forged({}, { mounts: [{ source, target: '/x' }] }), 'rerun');
+        forge({}, { mounts: [{ source, target: '/x' }] });
+        const { stderr } = run('rerun');
         expect(stderr).toContain('sees more than the dataset');
         expect(stderr).not.toContain('\u001b');
       } finally {
@@ -204,10 +214,10 @@ describeWith(['docker', 'podman', 'apptainer', 'git-annex'], 'a hostile dataset'
     });
 
     test('is DataLad’s own has the network, and that is said', () => {
-      const dataset = copy();
+      afresh();
       const { reprise: _, ...record } = recordOf(world, dataset) as Record<string, unknown>;
       recordedBy(world, dataset, { ...record, cmd: `${LINE} sh -c 'ls /sys/class/net | wc -l >out'` }, 'echo 1 >made');
-      const done = run(dataset, 'rerun');
+      const done = run('rerun');
       expect(done, done.stderr).toMatchObject({ code: 0 });
       expect(done.stderr).toMatch(/sees more than the dataset, as DataLad starts it: the network$/m);
       expect(readFileSync(join(dataset, 'out'), 'utf8')).toBe('2\n');
