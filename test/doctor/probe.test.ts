@@ -35,21 +35,24 @@ describe('the program in the image', () => {
 
 type EngineName = 'docker' | 'podman';
 
-/** Images and containers of probes that an engine has. */
+interface Listed {
+  readonly Id: string;
+  readonly ImageID?: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+}
+
+function listOf(engine: EngineName, what: 'images' | 'containers'): readonly Listed[] {
+  const url = `http://localhost/v1.40/${what}/json?all=true`;
+  const done = world.ok(['curl', '-sS', '--max-time', '60', '--unix-socket', engineSocket(engine), url]);
+  return JSON.parse(done) as readonly Listed[];
+}
+
+/** Images and containers of probes that an engine has; there is no container without its image. */
 function traces(engine: EngineName): readonly unknown[] {
-  const list = (what: string) => {
-    const url = `http://localhost/v1.40/${what}?all=true`;
-    const done = world.ok(['curl', '-sS', '--max-time', '60', '--unix-socket', engineSocket(engine), url]);
-    return JSON.parse(done) as readonly {
-      readonly Labels?: Readonly<Record<string, string>> | null;
-      readonly ImageID?: string;
-    }[];
-  };
-  const images = (
-    list('images/json') as readonly { Id: string; Labels?: Readonly<Record<string, string>> | null }[]
-  ).filter(({ Labels }) => Labels?.['reprise.probe'] !== undefined);
+  const images = listOf(engine, 'images').filter(({ Labels }) => Labels?.['reprise.probe'] !== undefined);
+  if (images.length === 0) return [];
   const ids = images.map(({ Id }) => Id);
-  return [...images, ...list('containers/json').filter(({ ImageID }) => ids.includes(ImageID ?? ''))];
+  return [...images, ...listOf(engine, 'containers').filter(({ ImageID }) => ids.includes(ImageID ?? ''))];
 }
 
 describeWith(['docker', 'podman', 'apptainer'], 'a container', () => {
