@@ -84,11 +84,11 @@ describeWith(['git-annex'], 'runs while others commit', () => {
     const since = world.git(dataset, 'rev-parse', 'HEAD');
     const stop = repeat(dataset, line);
     await sleep(200);
-    const outcomes = await runThrough(dataset, 12);
+    const outcomes = await runThrough(dataset, 6);
     const good = await stop();
     expect(failuresOf(outcomes)).toEqual([]);
     expect(good).toBeGreaterThan(0);
-    expectUndisturbed(dataset, since, 12);
+    expectUndisturbed(dataset, since, 6);
     const mine = world.git(dataset, 'log', '--format=%s', `${since}..HEAD`).split('\n');
     expect(mine.filter((subject) => subject.startsWith('mine ')).length).toBeGreaterThanOrEqual(good);
     // Our commits left none of their own files behind as changed.
@@ -101,7 +101,7 @@ describeWith(['git-annex'], 'runs while others commit', () => {
     const since = world.git(dataset, 'rev-parse', 'HEAD');
     const stop = repeat(dataset, 'sleep 0.05; git add -A && git commit -qm "sweep $n"');
     const swept = 'until git log --format=%s | grep -q "^sweep"; do sleep 0.05; done';
-    const going = numbers(8).map((n) =>
+    const going = numbers(6).map((n) =>
       // Some wait until the user has found an output.
       startReprise(world, dataset, [
         'run',
@@ -115,11 +115,11 @@ describeWith(['git-annex'], 'runs while others commit', () => {
     expect(await stop()).toBeGreaterThan(0);
     expect(failuresOf(outcomes)).toEqual([]);
     const runs = commitsOf(world, dataset, `${since}..HEAD`).filter(({ record }) => record !== null);
-    expect(runs.map(({ record }) => `${record?.outputs.join()}`).sort()).toEqual(numbers(8).map((n) => `out/${n}`));
+    expect(runs.map(({ record }) => `${record?.outputs.join()}`).sort()).toEqual(numbers(6).map((n) => `out/${n}`));
     expect(
       runs.filter(({ changes, record }) => changes.some((change) => !change.endsWith(` ${record?.outputs[0]}`))),
     ).toEqual([]);
-    expect(world.git(dataset, 'ls-tree', '--name-only', 'HEAD', 'out/').split('\n')).toHaveLength(8);
+    expect(world.git(dataset, 'ls-tree', '--name-only', 'HEAD', 'out/').split('\n')).toHaveLength(6);
     expect(leftovers(world, dataset)).toEqual([]);
   });
 
@@ -165,8 +165,8 @@ describeWith(['git-annex'], 'runs while others commit', () => {
     const since = world.git(dataset, 'rev-parse', 'HEAD');
     writeFileSync(join(dataset, 'mine'), 'staged\n');
     world.git(dataset, 'add', 'mine');
-    expect(failuresOf(await runThrough(dataset, 4))).toEqual([]);
-    expectUndisturbed(dataset, since, 4);
+    expect(failuresOf(await runThrough(dataset, 3))).toEqual([]);
+    expectUndisturbed(dataset, since, 3);
     expect(world.git(dataset, 'status', '--porcelain')).toBe('A  mine');
   });
 
@@ -198,11 +198,11 @@ describeWith(['git-annex', 'datalad'], 'runs while DataLad saves', () => {
     const since = world.git(dataset, 'rev-parse', 'HEAD');
     const stop = repeat(dataset, 'mkdir -p d; echo $n > other-$n && datalad save -m "mine $n" other-$n');
     await sleep(500);
-    const outcomes = await runThrough(dataset, 16);
+    const outcomes = await runThrough(dataset, 8);
     const good = await stop();
     expect(failuresOf(outcomes)).toEqual([]);
     expect(good).toBeGreaterThan(0);
-    expectUndisturbed(dataset, since, 16);
+    expectUndisturbed(dataset, since, 8);
     world.ok(['git-annex', 'fsck', '--quiet'], { cwd: dataset });
   });
 });
