@@ -7,7 +7,7 @@ import { eachBeside, expectSound, leftovers, recordOf, recoverAll, repriseBeside
 import { describeWith } from '../support/oracles.ts';
 import { createWorld, type World } from '../support/world.ts';
 
-const CASES = 40;
+const CASES = 14;
 
 describeWith(['git-annex'], 'a run that is killed at a random moment', () => {
   let world: World;
