@@ -9,6 +9,7 @@ import { describeWith } from '../support/oracles.ts';
 import {
   assertSame,
   attestationsIn,
+  copiesOfStopped,
   copyOf,
   hintsOf,
   isPending,
@@ -23,11 +24,13 @@ let world: World;
 let made = 0;
 /** While it is there, the second run of `history` fails, unless a file `mended` was committed. */
 let gate: Record<string, string>;
+let template: string;
 
 beforeAll(() => {
   world = createWorld();
   gate = { GATE: world.path('gate') };
   world.write(gate['GATE'] as string, '');
+  template = history();
 });
 afterAll(() => world.remove());
 
@@ -49,8 +52,8 @@ const paste = (dataset: string, hint: string | undefined): Outcome =>
   world.exec(['/bin/sh', '-c', `reprise() { '${process.execPath}' '${cliPath}' "$@"; }; ${hint}`], { cwd: dataset });
 
 /** A plain Git repository with three runs, of which the second one may fail. */
-function history(name: string): string {
-  const dataset = world.path(name);
+function history(): string {
+  const dataset = world.path('history');
   world.git(world.dir, 'init', '-q', dataset);
   world.write(`${dataset}/log`, 'start\n');
   world.git(dataset, 'add', '-A');
@@ -64,6 +67,15 @@ function history(name: string): string {
   run('-m', 'three', '-o', 'three', 'cat one two >three');
   return dataset;
 }
+
+/** A copy of it in which the second run has failed in a rerun. */
+const stop = copiesOfStopped((args) => {
+  const dataset = fresh(template);
+  const ended = rerun(dataset, args);
+  expect(ended.code, ended.stderr).toBe(7);
+  return { dataset, ended };
+}, fresh);
+const stopped = (args: readonly string[]) => stop(args).dataset;
 
 const WAYS = [
   ['on the branch', ['--since=']],
@@ -81,17 +93,6 @@ function mend(dataset: string): void {
 }
 
 describe('a command that failed', () => {
-  let template: string;
-  beforeAll(() => {
-    template = history('history');
-  });
-  const stopped = (args: readonly string[]): string => {
-    const dataset = fresh(template);
-    const ended = rerun(dataset, args);
-    expect(ended.code, ended.stderr).toBe(7);
-    return dataset;
-  };
-
   test.each(WAYS)('%s: what mends it is committed, and it is executed again on top of that', (_, args) => {
     const dataset = stopped(args);
     const branch = branchOf(dataset);
@@ -145,8 +146,7 @@ describe('a command that failed', () => {
     ['as the hint says, on a new branch from the start', ['--since=', '--onto=', '-b', 'again'], null],
     ['by git commit, detached', ['--since=', '--onto='], COMMIT],
   ] as const)('what it left is saved with its record, %s: that is the result of the run', (_, args, line) => {
-    const dataset = fresh(template);
-    const failed = rerun(dataset, args);
+    const { dataset, ended: failed } = stop(args);
     const hint = hintsOf(failed).find((one) => one.startsWith('reprise save'));
     expect(paste(dataset, line ?? hint).code).toBe(0);
     const ended = rerun(dataset, ['--continue']);
@@ -165,8 +165,7 @@ describe('a command that failed', () => {
   });
 
   test('what it left is saved with its record, and something else is committed after that', () => {
-    const dataset = fresh(template);
-    const failed = rerun(dataset, ['--since=', '--onto=', '-b', 'again']);
+    const { dataset, ended: failed } = stop(['--since=', '--onto=', '-b', 'again']);
     expect(paste(dataset, hintsOf(failed)[0]).code).toBe(0);
     world.git(dataset, 'commit', '-q', '--allow-empty', '-m', 'a thought');
     const ended = rerun(dataset, ['--continue']);
@@ -205,21 +204,14 @@ describe('a command that failed', () => {
 });
 
 describe('another commit is checked out when it is to go on', () => {
-  let template: string;
-  beforeAll(() => {
-    template = history('elsewhere');
-    world.git(template, 'branch', 'other');
-  });
-
-  test.each(WAYS.filter(([, args]) => args.length !== 2))(
+  test.each([WAYS[0], WAYS[2]])(
     '%s: another branch is refused, with nothing changed; undone, nothing is lost',
     (_, args) => {
-      const dataset = fresh(template);
-      const before = placeOf(world, dataset);
-      expect(rerun(dataset, args).code).toBe(7);
+      const dataset = stopped(args);
+      const before = placeOf(world, template);
       const head = world.git(dataset, 'rev-parse', 'HEAD');
       world.git(dataset, 'stash', '-q', '-u');
-      world.git(dataset, 'checkout', '-q', 'other');
+      world.git(dataset, 'checkout', '-q', '-b', 'other', world.git(template, 'rev-parse', 'main'));
       world.git(dataset, 'commit', '-q', '--allow-empty', '-m', 'elsewhere');
       const other = world.git(dataset, 'rev-parse', 'other');
       const there = placeOf(world, dataset);
@@ -233,7 +225,7 @@ describe('another commit is checked out when it is to go on', () => {
       expect(rerun(aborted, ['--abort']).code).toBe(0);
       expect(placeOf(world, aborted)).toStrictEqual({
         ...before,
-        branches: before.branches.replace(/^(refs\/heads\/other) .*$/m, `$1 ${other}`),
+        branches: `${before.branches}\nrefs/heads/other ${other}`,
       });
       expect(keptRefs(world, aborted).map((ref) => world.git(aborted, 'rev-parse', ref))).toStrictEqual([head]);
 
@@ -251,8 +243,7 @@ describe('another commit is checked out when it is to go on', () => {
     ['the branch is reset', 'git reset -q --hard HEAD~1'],
     ['an older commit is checked out', 'git checkout -q HEAD~3'],
   ])('%s: refused, and the hint brings it back', (_, line) => {
-    const dataset = fresh(template);
-    expect(rerun(dataset, ['--since=']).code).toBe(7);
+    const dataset = stopped(['--since=']);
     const head = world.git(dataset, 'rev-parse', 'HEAD');
     world.git(dataset, 'stash', '-q', '-u');
     world.sh(dataset, line);
@@ -272,27 +263,25 @@ describe('another commit is checked out when it is to go on', () => {
 });
 
 describe('a run whose command commits itself, replayed beside the branch', () => {
-  let template: string;
+  let beside: string;
+  let failed: string;
   beforeAll(() => {
-    template = world.path('beside');
-    world.git(world.dir, 'init', '-q', template);
-    world.git(template, 'commit', '-q', '--allow-empty', '-m', 'start');
+    beside = world.path('beside');
+    world.git(world.dir, 'init', '-q', beside);
+    world.git(beside, 'commit', '-q', '--allow-empty', '-m', 'start');
     const line =
       'echo "$WORD" >own; git add own; git commit -qm inner; echo half >rest; test ! -e "$GATE" -o -e mended || exit 7; echo >>rest';
-    expect(world.reprise(template, ['run', '-m', 'commits itself', line]).code).toBe(0);
-    world.write(`${template}/later`, 'later\n');
-    world.git(template, 'add', '-A');
-    world.git(template, 'commit', '-qm', 'later');
-  });
-  const stopped = (): string => {
-    const dataset = fresh(template);
-    const ended = rerun(dataset, ['HEAD~1'], { ...gate, WORD: 'x' });
+    expect(world.reprise(beside, ['run', '-m', 'commits itself', line]).code).toBe(0);
+    world.write(`${beside}/later`, 'later\n');
+    world.git(beside, 'add', '-A');
+    world.git(beside, 'commit', '-qm', 'later');
+    failed = fresh(beside);
+    const ended = rerun(failed, ['HEAD~1'], { ...gate, WORD: 'x' });
     expect(ended.code, ended.stderr).toBe(7);
-    return dataset;
-  };
+  });
 
   test('what mends it is committed there: it is executed on top of that, and both are joined to the branch', () => {
-    const dataset = stopped();
+    const dataset = fresh(failed);
     world.git(dataset, 'reset', '-q', '--hard', 'HEAD~1');
     mend(dataset);
     const ended = rerun(dataset, ['--continue'], { ...gate, WORD: 'x' });
@@ -312,7 +301,7 @@ describe('a run whose command commits itself, replayed beside the branch', () =>
   });
 
   test('what it left is saved with its record: that is joined to the branch', () => {
-    const dataset = stopped();
+    const dataset = fresh(failed);
     world.sh(dataset, 'git add -A; git commit -q -F .git/COMMIT_EDITMSG');
     const ended = rerun(dataset, ['--continue'], gate);
     expect(ended.code, ended.stderr).toBe(0);
@@ -323,7 +312,7 @@ describe('a run whose command commits itself, replayed beside the branch', () =>
   });
 
   test('the replay conflicts with what came later: it goes on once the user has merged it', () => {
-    const dataset = fresh(template);
+    const dataset = fresh(beside);
     world.write(`${dataset}/own`, 'edited later\n');
     world.git(dataset, 'commit', '-qam', 'edited');
     const conflict = rerun(dataset, ['HEAD~2'], { WORD: 'x' });
@@ -348,15 +337,14 @@ describe('a run whose command commits itself, replayed beside the branch', () =>
 
 describe('a pick that conflicted', () => {
   test('is made again where the user gave it up and committed something else', () => {
-    const template = history('picking');
-    world.write(`${template}/log`, 'start\nof this branch\n');
-    world.git(template, 'commit', '-qam', 'a note', '--author=Somebody <s@example.org>');
-    expect(world.reprise(template, ['run', '-m', 'four', '-o', 'four', 'cat log >four']).code).toBe(0);
-    world.git(template, 'checkout', '-q', '-b', 'elsewhere', 'HEAD~5');
-    world.write(`${template}/log`, 'start\nof another branch\n');
-    world.git(template, 'commit', '-qam', 'another note');
-    world.git(template, 'checkout', '-q', 'main');
     const dataset = fresh(template);
+    world.write(`${dataset}/log`, 'start\nof this branch\n');
+    world.git(dataset, 'commit', '-qam', 'a note', '--author=Somebody <s@example.org>');
+    expect(world.reprise(dataset, ['run', '-m', 'four', '-o', 'four', 'cat log >four']).code).toBe(0);
+    world.git(dataset, 'checkout', '-q', '-b', 'elsewhere', 'HEAD~5');
+    world.write(`${dataset}/log`, 'start\nof another branch\n');
+    world.git(dataset, 'commit', '-qam', 'another note');
+    world.git(dataset, 'checkout', '-q', 'main');
     expectSentence(rerun(dataset, ['--since=', '--onto', 'elsewhere'], {}), 'replay-conflict', 1);
     world.git(dataset, 'cherry-pick', '--abort');
     world.write(`${dataset}/log`, 'start\n');
@@ -371,9 +359,9 @@ describe('a pick that conflicted', () => {
 
 describe('a rerun that was killed', () => {
   test('goes on after what the user has committed in the meantime', async () => {
-    const template = history('killed');
+    const waiting = fresh(template);
     expect(
-      world.reprise(template, [
+      world.reprise(waiting, [
         'run',
         '-m',
         'waits',
@@ -383,7 +371,7 @@ describe('a rerun that was killed', () => {
       ]).code,
     ).toBe(0);
     for (const args of [['--since='], ['--since=', '--onto=', '-b', 'again']]) {
-      const dataset = fresh(template);
+      const dataset = fresh(waiting);
       const mark = world.path(`mark-${(made += 1)}`);
       let pid = 0;
       const going = repriseBeside(world, ['rerun', ...args], {

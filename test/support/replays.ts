@@ -12,6 +12,34 @@ export function copyOf(world: World, template: string, name: string): string {
   return copy;
 }
 
+/** A copy that Git has not looked at: what a kill has left in it is as it was. */
+export function untouchedCopyOf(world: World, dataset: string, name: string): string {
+  const copy = world.path(name);
+  world.ok(['cp', '-aT', dataset, copy]);
+  return copy;
+}
+
+/** A dataset in which a rerun was stopped, and what the rerun said. */
+export interface Stopped {
+  readonly dataset: string;
+  readonly ended: Outcome;
+}
+
+/** Stops a rerun once for each list of its arguments, and gives out copies. */
+export function copiesOfStopped(
+  stop: (args: readonly string[]) => Stopped,
+  copy: (dataset: string) => string,
+): (args: readonly string[]) => Stopped {
+  const known = new Map<string, Stopped>();
+  return (args) => {
+    const first = known.get(args.join(' ')) ?? stop(args);
+    known.set(args.join(' '), first);
+    const dataset = copy(first.dataset);
+    // What it offers to be typed is meant for the copy.
+    return { dataset, ended: { ...first.ended, stderr: first.ended.stderr.replaceAll(first.dataset, dataset) } };
+  };
+}
+
 /** A message as DataLad lays it out, around anything at all. */
 export function messageAround(body: string, message = 'a record'): string {
   return `[DATALAD RUNCMD] ${message}\n\n=== Do not change lines below ===\n${body}\n^^^ Do not change lines above ^^^\n`;
