@@ -1,3 +1,4 @@
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/dataset/read-config.ts';
@@ -7,7 +8,7 @@ import type { StaleReport } from '../../src/rerun/stale.ts';
 import { staleRuns } from '../../src/rerun/stale-read.ts';
 import { run as execute } from '../../src/run/run.ts';
 import { defaultContext } from '../../src/sys/context.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { cliPath, createWorld, type World } from '../support/world.ts';
 
 let world: World;
 beforeAll(() => {
@@ -26,13 +27,22 @@ interface Dataset {
   readonly told: () => Promise<readonly string[]>;
 }
 
+/** An empty dataset with an annex or without one; made once, and copied. */
+const empty = new Map<boolean, string>();
+function emptyDataset(annex: boolean): string {
+  const known = empty.get(annex);
+  if (known !== undefined) return known;
+  const dir = world.path(`empty-${annex}`);
+  world.ok([process.execPath, cliPath, 'create', ...(annex ? [] : ['--no-annex']), dir]);
+  empty.set(annex, dir);
+  return dir;
+}
+
 let made = 0;
 function dataset(setUp: string, annex = false): Dataset {
   made += 1;
   const dir = world.path(`ds-${made}`);
-  world.ok([process.execPath, 'bin/reprise.js', 'create', ...(annex ? [] : ['--no-annex']), dir], {
-    cwd: join(import.meta.dirname, '../..'),
-  });
+  cpSync(emptyDataset(annex), dir, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   const commit = (line: string): string => {
     world.sh(dir, `${line}\n git add -A . && git commit -qm plain`);
     return world.git(dir, 'rev-parse', 'HEAD');
