@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectSentence } from '../support/crash-unchanged.ts';
 import {
   attestationsIn,
+  copiesOfStopped,
   copyOf,
   isPending,
   type Place,
@@ -67,7 +68,7 @@ describe('at the same instant', () => {
   test('several reruns begin: one does it, the others are refused', async () => {
     const dataset = fresh();
     const env = waiting();
-    const going = Array.from({ length: 5 }, () => startReprise(world, dataset, ['rerun', '--since='], { env }));
+    const going = Array.from({ length: 4 }, () => startReprise(world, dataset, ['rerun', '--since='], { env }));
     const ended = await oneOf(going, env);
     for (const refused of ended.slice(0, -1)) expectSentence(refused, 'replay-pending', 1);
     expect(ended.at(-1)?.code, ended.at(-1)?.stderr).toBe(0);
@@ -78,18 +79,23 @@ describe('at the same instant', () => {
   });
 
   /** A rerun that has stopped after its first step. */
-  const stopped = (): string => {
-    const dataset = fresh();
-    const GATE = world.path(`gate-${(made += 1)}`);
-    world.write(GATE, '');
-    expect(world.reprise(dataset, ['rerun', '--since='], { env: { GATE } }).code).toBe(7);
-    return dataset;
-  };
+  const stop = copiesOfStopped(
+    (args) => {
+      const dataset = fresh();
+      const GATE = world.path('gate');
+      world.write(GATE, '');
+      const ended = world.reprise(dataset, ['rerun', ...args], { env: { GATE } });
+      expect(ended.code).toBe(7);
+      return { dataset, ended };
+    },
+    (dataset) => copyOf(world, dataset, `copy-${(made += 1)}`),
+  );
+  const stopped = () => stop(['--since=']).dataset;
 
   test('several continue: one does it, the others are refused', async () => {
     const dataset = stopped();
     const env = waiting();
-    const going = Array.from({ length: 5 }, () => startReprise(world, dataset, ['rerun', '--continue'], { env }));
+    const going = Array.from({ length: 3 }, () => startReprise(world, dataset, ['rerun', '--continue'], { env }));
     const ended = await oneOf(going, env);
     for (const refused of ended.slice(0, -1)) expectSentence(refused, 'replay-pending', 1);
     expect(ended.at(-1)?.code, ended.at(-1)?.stderr).toBe(0);
@@ -99,7 +105,7 @@ describe('at the same instant', () => {
   });
 
   test('one continues and another undoes it: it is either complete or undone', async () => {
-    for (let round = 0; round < 4; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       const dataset = stopped();
       const options = ['--continue', '--abort', '--continue', '--abort'];
       const going = options.map((option) => startReprise(world, dataset, ['rerun', option]));
