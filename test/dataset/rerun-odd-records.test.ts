@@ -23,17 +23,13 @@ let made = 0;
 
 beforeAll(() => {
   world = createWorld();
+  world.sh(world.dir, 'git init -q plain; cd plain; echo data >data; git add -A; git commit -qm start');
 });
 afterAll(() => world.remove());
 
 /** A plain Git repository: no dataset, no annex. */
 function plain(): string {
-  const repo = world.path(`plain-${(made += 1)}`);
-  world.git(world.dir, 'init', '-q', repo);
-  world.write(`${repo}/data`, 'data\n');
-  world.git(repo, 'add', '-A');
-  world.git(repo, 'commit', '-qm', 'start');
-  return repo;
+  return copyOf(world, world.path('plain'), `plain-${(made += 1)}`);
 }
 
 const rerun = (repo: string, ...args: string[]): Outcome => world.reprise(repo, ['rerun', ...args]);
@@ -181,9 +177,14 @@ describe('records that cannot be read', () => {
     ['bytes that are no text', Buffer.from('{"cmd": "touch x", "pwd": \xff\xfe}', 'latin1')],
   ];
 
-  test.each(bodies)('%s', (_, body) => {
-    const repo = plain();
-    recordedBy(world, repo, { cmd: 'echo executed >>out', pwd: '.' });
+  let before: string;
+  beforeAll(() => {
+    before = plain();
+    recordedBy(world, before, { cmd: 'echo executed >>out', pwd: '.' });
+  });
+
+  test.each(bodies.map(([name, body], at) => [name, body, at % 8 === 0] as const))('%s', (_, body, thorough) => {
+    const repo = copyOf(world, before, `unreadable-${(made += 1)}`);
     const message = Buffer.concat([
       Buffer.from('[DATALAD RUNCMD] x\n\n=== Do not change lines below ===\n'),
       Buffer.from(body),
@@ -191,13 +192,14 @@ describe('records that cannot be read', () => {
     ]);
     const bad = commitVerbatim(world, repo, message);
     recordedBy(world, repo, { cmd: 'echo executed >>out', pwd: '.' });
-    for (const args of [['HEAD~1'], ['--since=']]) {
-      const ended = refused(repo, args, 'record-invalid|record-sidecar-missing');
-      expect(ended.stderr).toContain(bad);
-    }
+    const ended = refused(repo, ['--since='], 'record-invalid|record-sidecar-missing');
+    expect(ended.stderr).toContain(bad);
     // What comes after it can still be rerun, and the hint says how.
-    const hint = hintsOf(rerun(repo, '--since=')).find((line) => line.startsWith('reprise rerun'));
-    succeed(world.reprise(repo, (hint as string).split(' ').slice(1)));
+    const hint = hintsOf(ended).find((line) => line.startsWith('reprise rerun')) as string;
+    expect(hint).toContain(bad.slice(0, 7));
+    if (!thorough) return;
+    expect(refused(repo, ['HEAD~1'], 'record-invalid|record-sidecar-missing').stderr).toContain(bad);
+    succeed(world.reprise(repo, hint.split(' ').slice(1)));
     expect(readFileSync(join(repo, 'out'), 'utf8')).toBe('executed\n');
     expect(existsSync(join(repo, 'x'))).toBe(false);
   });
@@ -220,13 +222,7 @@ describe('records that cannot be read', () => {
     commitVerbatim(world, repo, messageAround(`"${id}"`));
     const missing = refused(repo, [], 'record-invalid|record-sidecar-missing');
     expect(missing.stderr).toContain(`.datalad/runinfo/${id}`);
-    for (const content of [
-      'printf rubbish',
-      'echo "{}" | xz',
-      'echo 5 | xz',
-      'printf "" | xz',
-      'echo "{\\"cmd\\": \\"x\\"}" | gzip',
-    ]) {
+    for (const content of ['printf rubbish', 'echo 5 | xz', 'echo "{\\"cmd\\": \\"x\\"}" | gzip']) {
       commitVerbatim(
         world,
         repo,
@@ -236,7 +232,12 @@ describe('records that cannot be read', () => {
       refused(repo, [], 'record-invalid');
     }
     // A bomb of a few kilobytes.
-    commitVerbatim(world, repo, messageAround(`"${id}"`), `head -c 200000000 /dev/zero | xz >.datalad/runinfo/${id}`);
+    commitVerbatim(
+      world,
+      repo,
+      messageAround(`"${id}"`),
+      `head -c 200000000 /dev/zero | xz -0 >.datalad/runinfo/${id}`,
+    );
     refused(repo, [], 'record-invalid');
   });
 });
