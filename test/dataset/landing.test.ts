@@ -178,8 +178,10 @@ if (!strace && process.env['REPRISE_REQUIRE_ALL']) throw new Error('strace is re
 describe.skipIf(!strace)('a run that is killed at a system call on a lock or the index [needs strace]', () => {
   test('leaves nothing that stops the next one, at whichever of them', () => {
     const dataset = fresh('system calls');
-    let killed = 0;
-    for (let call = 1; call <= 40; call += 1) {
+    // Every second one, of which a coin tells the first: whatever they are, it does not take many runs of this test to meet all.
+    const first = Math.random() < 0.5 ? 1 : 2;
+    const calls: number[] = [];
+    for (let call = first; call <= 40; call += 2) {
       const argv = [
         'strace',
         '-qq',
@@ -200,7 +202,7 @@ describe.skipIf(!strace)('a run that is killed at a system call on a lock or the
         `echo ${call} >> ../executed; mkdir -p out; echo 1 > out/${call}`,
       ];
       if (world.exec(argv, { cwd: dataset }).code === 0) break;
-      killed += 1;
+      calls.push(call);
       const argvNext = [
         'timeout',
         '20',
@@ -214,14 +216,14 @@ describe.skipIf(!strace)('a run that is killed at a system call on a lock or the
       ];
       expect([call, world.exec(argvNext, { cwd: dataset })]).toMatchObject([call, { code: 0 }]);
     }
-    expect(killed).toBeGreaterThan(2);
-    expect(killed).toBeLessThan(40);
+    expect(calls.length).toBeGreaterThan(2);
+    expect(calls.length).toBeLessThan(20);
     expect(world.reprise(dataset, ['recover'])).toMatchObject({ code: 0 });
     const runs = commitsOf(world, dataset).filter(({ record }) => record !== null);
     expect(runs.map(({ changes }) => changes)).toEqual(runs.map(({ record }) => [`A ${record?.outputs[0]}`]));
     // Whatever was executed is recorded, once; a run that was killed before its command left nothing.
     const executed = readFileSync(world.path('executed'), 'utf8').trimEnd().split('\n');
-    const next = Array.from({ length: killed }, (_, index) => `next/${index + 1}`);
+    const next = calls.map((call) => `next/${call}`);
     expect(runs.map(({ record }) => `${record?.outputs[0]}`).sort()).toEqual(
       [...executed.map((call) => `out/${call}`), ...next].sort(),
     );
