@@ -37,6 +37,12 @@ describeWith(['git-annex'], 'prefetch', () => {
     return outcome.stdout;
   };
   const save = (dataset: string, message: string) => ok(dataset, 'save', '-r', '-m', message);
+  /** As `save -r`, in one subdataset and above it, without looking anywhere else. */
+  const commit = (dataset: string, sub: string, message: string) =>
+    world.sh(
+      dataset,
+      `cd ${sub}; git annex add -q .; git add -A; git commit -qm '${message}'; cd ..; git add ${sub}; git commit -qm '${message}'`,
+    );
 
   /** A clone without any content; its subdatasets and its content are to be had from where it was cloned from. */
   const cloneOf = (from: string): string => {
@@ -158,12 +164,14 @@ describeWith(['git-annex'], 'prefetch', () => {
     const clone = cloneOf(source);
     const nothing = world.reprise(clone, ['prefetch']);
     expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringContaining('No run commits found in range')]);
-    ok(clone, 'prefetch', '--since=', '-J', '2');
-    without(source, () => ok(clone, 'rerun', '--workspace', '--verify', '--since='));
+    world.sh(clone, 'git annex get -q .datalad/runinfo/*');
+    const asked = (...words: string[]) =>
+      lines(world.reprise(clone, ['-f', 'json', 'prefetch', '--dry-run', ...words]), clone);
+    expect(asked('--since=')).toContain('get [dry-run] ok raw/data.dat');
+    expect(asked('--since=')).toEqual(asked('recorded'));
     world.git(clone, 'checkout', '-q', '-b', 'old', 'recorded');
-    const old = cloneOf(clone);
-    world.git(old, 'checkout', '-q', 'old');
-    ok(old, 'prefetch');
+    expect(asked()).toContain('get [dry-run] ok raw/data.dat');
+    expect(asked()).toEqual(asked('recorded'));
   });
 
   test('a dry run fetches nothing, and says what would be', () => {
@@ -254,13 +262,13 @@ describeWith(['git-annex'], 'prefetch', () => {
     const sub = join(moving, 'sub');
     for (const version of ['three', 'four']) {
       world.sh(sub, `rm a.dat; echo ${version} > a.dat`);
-      save(moving, version);
+      commit(moving, 'sub', version);
       ok(moving, 'run', '-i', 'sub/a.dat', '-o', version, `cat sub/a.dat > ${version}`);
     }
     const [four, three] = world.git(sub, 'rev-list', '-n', '2', 'HEAD').split('\n') as [string, string];
     // The present version is the one of long ago again, and what came between is on no branch.
     world.git(sub, 'reset', '-q', '--hard', `${three}^`);
-    save(moving, 'back');
+    world.git(moving, 'commit', '-q', '-a', '-m', 'back');
     world.git(clone, 'pull', '-q', '--no-recurse-submodules');
     const dry = world.reprise(clone, ['-f', 'json', 'prefetch', '--dry-run', '--since=present']);
     expect(lines(dry, clone)).toContain('fetch [dry-run] ok sub');
@@ -332,14 +340,14 @@ describeWith(['git-annex'], 'prefetch', () => {
     };
     add('v1');
     world.write(join(place, 'tools/extra.dat'), 'extra\n');
-    save(place, 'tools');
+    commit(place, 'tools', 'tools');
     const config = join(place, 'tools/.datalad/config');
     world.git(place, 'config', '-f', config, 'datalad.containers.tool.extra-input', '{img_dspath}/extra.dat');
-    save(place, 'extra input');
+    commit(place, 'tools', 'extra input');
     ok(place, 'containers-run', '-n', 'tools/tool', '-o', 'out', 'hello > out');
     world.git(place, 'tag', 'run');
     add('v2', '--update');
-    save(place, 'updated');
+    world.git(place, 'commit', '-q', '-a', '-m', 'updated');
 
     const named = cloneOf(place);
     const dry = world.reprise(named, ['-f', 'json', 'prefetch', '--dry-run', '-n', 'tools/tool']);
@@ -379,7 +387,7 @@ describeWith(['git-annex'], 'prefetch', () => {
     const uid = 65534;
     const clone = world.path('user', 'ds');
     world.ok(['git', 'clone', '-q', source, clone], { uid });
-    const outcome = world.reprise(clone, ['prefetch', 'recorded'], { uid });
+    const outcome = world.reprise(clone, ['prefetch', '-J', '2', 'recorded'], { uid });
     expect(outcome.code, outcome.stderr).toBe(0);
     without(source, () =>
       expect(world.reprise(clone, ['rerun', '--workspace', '--verify', 'recorded'], { uid })).toMatchObject({
