@@ -7,7 +7,7 @@ import { crashModule, readSteps } from '../support/crash-points.ts';
 import { expectSentence } from '../support/crash-unchanged.ts';
 import { journalsIn, recordOf, repriseBeside, runBeside } from '../support/crash-world.ts';
 import { describeWith } from '../support/oracles.ts';
-import { copyOf, hintsOf, isPending, keptRefs, placeOf, tracesIn } from '../support/replays.ts';
+import { copyOf, hintsOf, isPending, keptRefs, placeOf, tracesIn, untouchedCopyOf } from '../support/replays.ts';
 import { cliPath, createWorld, type Outcome, type World } from '../support/world.ts';
 
 let world: World;
@@ -24,6 +24,7 @@ beforeAll(() => {
 afterAll(() => world.remove());
 
 const fresh = (template: string) => copyOf(world, template, `copy-${(made += 1)}`);
+const untouchedCopy = (of: string) => untouchedCopyOf(world, of, `copy-${(made += 1)}`);
 const rerun = (dataset: string, args: readonly string[], env: Record<string, string> = {}): Outcome =>
   world.reprise(dataset, ['rerun', ...args], { env });
 const ok = (dataset: string, ...args: string[]) => {
@@ -80,10 +81,11 @@ describe('subdatasets', () => {
   test('killed while a command writes there: what it left is set aside there, and it goes on or is undone', async () => {
     const undisturbed = fresh(template);
     expect(rerun(undisturbed, ['--since=']).code).toBe(0);
+    const killed = fresh(template);
+    const before = placesOf(killed);
+    await killedOnceThere(killed, ['rerun', '--since=']);
     for (const end of ['--continue', '--abort']) {
-      const dataset = fresh(template);
-      const before = placesOf(dataset);
-      await killedOnceThere(dataset, ['rerun', '--since=']);
+      const dataset = untouchedCopy(killed);
       const ended = rerun(dataset, [end]);
       expect(`${ended.code} ${ended.stderr}`).toMatch(/^0 /);
       const inner = join(dataset, 'sub/inner');
@@ -113,6 +115,8 @@ describe('subdatasets', () => {
 
 describeWith(['git-annex'], 'an adjusted branch', () => {
   let template: string;
+  /** A copy in which a rerun was stopped by the second of its three runs. */
+  let stopped: string;
   const refs = (dataset: string) =>
     world
       .git(dataset, 'for-each-ref', '--format=%(refname) %(objectname)', 'refs/heads', 'refs/basis')
@@ -124,12 +128,13 @@ describeWith(['git-annex'], 'an adjusted branch', () => {
     ok(template, 'run', '-i', 'a', '-o', 'b', `${FAILS}; cat a >>b`);
     ok(template, 'run', '-i', 'b', '-o', 'c', 'cat b >>c');
     world.sh(template, 'git annex adjust --unlock -q');
+    stopped = fresh(template);
+    expect(rerun(stopped, ['--since='], gate).code).toBe(7);
   });
 
   test('undone, all that git-annex has moved is where it was, and stays there when it syncs', () => {
-    const dataset = fresh(template);
-    const before = refs(dataset);
-    expect(rerun(dataset, ['--since='], gate).code).toBe(7);
+    const dataset = fresh(stopped);
+    const before = refs(template);
     const [, main = ''] = /^refs\/heads\/main (.*)$/m.exec(refs(dataset)) ?? [];
     expect(before).not.toContain(main);
     const ended = rerun(dataset, ['--abort']);
@@ -144,8 +149,7 @@ describeWith(['git-annex'], 'an adjusted branch', () => {
   });
 
   test('continued, it ends as an undisturbed one does', () => {
-    const dataset = fresh(template);
-    expect(rerun(dataset, ['--since='], gate).code).toBe(7);
+    const dataset = fresh(stopped);
     const ended = rerun(dataset, ['--continue']);
     expect(ended.code, ended.stderr).toBe(0);
     expect(world.git(dataset, 'log', '--format=%s', '-3', 'main').split('\n')[0]).toContain('cat b >>c');
@@ -183,23 +187,28 @@ describeWith(['git-annex'], 'an adjusted branch', () => {
 });
 
 describeWith(['git-annex'], 'unlocked files', () => {
+  let annexed: string;
+  beforeAll(() => {
+    annexed = world.path('annexed');
+    ok(world.dir, 'create', annexed);
+    world.write(`${annexed}/in`, 'in\n');
+    world.sh(annexed, 'git annex add -q in; git commit -qm in');
+  });
+
   test('that Git brings along are filled in: a rerun finds its inputs, and can be continued or undone', () => {
-    const template = world.path('unlocked');
-    ok(world.dir, 'create', template);
-    world.write(`${template}/in`, 'in\n');
-    world.sh(template, 'git annex add -q in; git commit -qm in');
+    const template = fresh(annexed);
     ok(template, 'run', '-i', 'in', '-o', 'out', 'cat in >>out');
     world.sh(template, 'git annex unlock -q in out; git commit -qm unlocked');
     ok(template, 'run', '-i', 'in', '-i', 'out', '-o', 'sum', `${FAILS}; cat in out >>sum`);
+    const stopped = fresh(template);
+    const failed = rerun(stopped, ['--since=', '--onto=', '-b', 'again'], gate);
+    expect(failed.code, failed.stderr).toBe(7);
     for (const end of ['--continue', '--abort']) {
-      const dataset = fresh(template);
-      const before = placeOf(world, dataset);
-      const stopped = rerun(dataset, ['--since=', '--onto=', '-b', 'again'], gate);
-      expect(stopped.code, stopped.stderr).toBe(7);
+      const dataset = untouchedCopy(stopped);
       expect(world.git(dataset, 'status', '--porcelain')).toBe('');
       const ended = rerun(dataset, [end]);
       expect(ended.code, ended.stderr).toBe(0);
-      if (end === '--abort') expect(placeOf(world, dataset)).toStrictEqual(before);
+      if (end === '--abort') expect(placeOf(world, dataset)).toStrictEqual(placeOf(world, template));
       else expect(content(dataset, 'sum')).toBe('in\nin\n');
       expect(world.git(dataset, 'status', '--porcelain')).toBe('');
       expect(keptRefs(world, dataset).filter((ref) => ref.endsWith('-files'))).toStrictEqual([]);
@@ -207,13 +216,8 @@ describeWith(['git-annex'], 'unlocked files', () => {
   });
 
   test('that a pick has left as pointers are filled in when a run needs them', () => {
-    const dataset = world.path('pointers');
-    ok(world.dir, 'create', dataset);
-    world.write(`${dataset}/in`, 'in\n');
-    world.sh(
-      dataset,
-      'git annex add -q in; git commit -qm in; git checkout -q -b other; git annex unlock -q in; git commit -qm unlocked',
-    );
+    const dataset = fresh(annexed);
+    world.sh(dataset, 'git checkout -q -b other; git annex unlock -q in; git commit -qm unlocked');
     world.sh(dataset, 'git checkout -q main; git cherry-pick other >pick.log; rm pick.log');
     expect(content(dataset, 'in')).toContain('/annex/objects/');
     const ended = world.reprise(dataset, ['run', '--explicit', '-i', 'in', '-o', 'out', 'cat in >out']);
@@ -223,10 +227,8 @@ describeWith(['git-annex'], 'unlocked files', () => {
   });
 
   test('that a command changes although they are inputs are named with their keys', () => {
-    const dataset = world.path('changed-input');
-    ok(world.dir, 'create', dataset);
-    world.write(`${dataset}/in`, 'in\n');
-    world.sh(dataset, 'git annex add -q in; git annex unlock -q in; git commit -qm in');
+    const dataset = fresh(annexed);
+    world.sh(dataset, 'git annex unlock -q in; git commit -qm unlocked');
     const ended = world.reprise(dataset, ['run', '-i', 'in', 'echo more >>in']);
     expect(ended.code, ended.stderr).toBe(0);
     const changed = (recordOf(world, dataset)?.['reprise'] as { changed_inputs: unknown } | undefined)?.changed_inputs;
