@@ -93,8 +93,8 @@ describeWith(['git-annex'], 'bad input', () => {
       expectSentence(world.reprise(empty, verb), 'no-dataset', 2);
       const inBare = world.reprise(bare, verb);
       expectSentence(inBare, /no-dataset|not-a-dataset/, inBare.stderr.includes('(no-dataset)') ? 2 : 1);
-      expectSentence(world.reprise(world.dir, [verb[0] as string, '-d', 'nowhere', ...verb.slice(1)]), 'no-dataset', 2);
     }
+    expectSentence(world.reprise(world.dir, ['run', '-d', 'nowhere', 'touch x']), 'no-dataset', 2);
     expect(existsSync(join(empty, 'x')) || existsSync(join(bare, 'x'))).toBe(false);
     const gone = world.exec([
       '/bin/sh',
@@ -121,10 +121,12 @@ describeWith(['git-annex'], 'bad input', () => {
       ['a .git file to nowhere', (dataset) => world.sh(dataset, 'mv .git .hidden; echo "gitdir: nowhere" >.git')],
       ['a .git file of noise', (dataset) => world.sh(dataset, 'mv .git .hidden; printf "\\0\\1" >.git')],
     ];
-    for (const [what, damage] of damages) {
+    const verbs = [['run', 'touch x'], ['run', '--explicit', '-o', 'x', 'touch x'], ['save'], ['status']];
+    for (const [at, [what, damage]] of damages.entries()) {
       const dataset = fresh();
       damage(dataset);
-      for (const verb of [['run', 'touch x'], ['run', '--explicit', '-o', 'x', 'touch x'], ['save'], ['status']]) {
+      // All verbs open a repository by the same way: every damage meets a run, and every second one each of them.
+      for (const verb of at % 2 === 0 ? verbs : verbs.slice(0, 1)) {
         const before = looksOf(dataset);
         const ended = world.reprise(dataset, verb);
         expectSentence(ended, /git-failed|not-a-dataset|no-dataset|config-invalid/, ended.code);
@@ -228,19 +230,16 @@ describeWith(['git-annex'], 'bad input', () => {
         `[submodule ${quote(section)}]\n\tpath = ${quote(path)}\n\turl = ${quote(url)}\n\tupdate = !touch ${pwned}\n\tdatalad-url = ${quote(url)}\n`,
       );
       const commit = world.git(template, 'rev-parse', 'HEAD');
-      for (const place of ['evil', 'evil\nmore', '-evil'])
-        world.ok(['git', 'update-index', '--add', '-z', '--index-info'], {
-          cwd: dataset,
-          input: `160000 ${commit}\t${place}\0`,
-        });
+      world.ok(['git', 'update-index', '--add', '-z', '--index-info'], {
+        cwd: dataset,
+        input: ['evil', 'evil\nmore', '-evil'].map((place) => `160000 ${commit}\t${place}\0`).join(''),
+      });
       world.ok(['git', 'add', '.gitmodules'], { cwd: dataset });
       world.git(dataset, 'commit', '-qm', 'hostile', '--no-verify');
       world.sh(dataset, 'mkdir -p evil ./-evil "$(printf "evil\\nmore")"');
       const around = world.sh(world.dir, 'ls -A');
       for (const args of [
-        ['run', '-i', 'evil/*', '-i', 'data/a.dat', 'touch x'],
-        ['run', '-i', '*/*/*', 'touch y'],
-        ['get', '-n', 'evil'],
+        ['run', '-i', 'evil/*', '-i', 'data/a.dat', '-i', '*/*/*', 'touch x'],
         ['get', '-n', '-r', '.'],
       ]) {
         const ended = world.reprise(dataset, args);
