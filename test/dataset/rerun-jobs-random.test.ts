@@ -85,7 +85,7 @@ describeWith(['git-annex'], 'random histories rerun side by side', () => {
         const [one, three] = [replay(made, words, 1), replay(made, words, 3)];
         expect(three.ended, `${words.join(' ')}\n${three.stderr}`).toEqual(one.ended);
       }),
-      { numRuns: 8, interruptAfterTimeLimit: 30_000 },
+      { numRuns: 4, interruptAfterTimeLimit: 30_000 },
     );
     expect(complete).toBeGreaterThan(0);
   });
