@@ -39,7 +39,7 @@ describeWith([], 'the index of a run', () => {
   // Git compares whole seconds on many systems and relies on the time of the index itself to know what it cannot tell by times.
   test('a file rewritten with the same size in the second of the last commit is committed', async () => {
     const dataset = copy('same-second');
-    for (const round of ['1', '2', '3']) {
+    for (const round of ['1', '2']) {
       await sleep(1010 - (Date.now() % 1000));
       world.write(`${dataset}/file`, `${round}00\n`);
       world.git(dataset, 'commit', '-qam', 'just before');
@@ -69,7 +69,7 @@ describeWith([], 'the index of a run', () => {
     expect((await run(copy('whole'), { SLOW: '0', CRASH_LIST: list })).code).toBe(0);
     const at = readSteps(list).findIndex((step) => step.startsWith('after git update-ref')) + 1;
     expect(at).toBeGreaterThan(0);
-    await eachBeside([0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.9], 2, async (slow) => {
+    await eachBeside([0.05, 0.15, 0.3, 0.9], 2, async (slow) => {
       const dataset = copy(`slow-${slow}`);
       const head = world.git(dataset, 'rev-parse', 'HEAD');
       const killed = await run(dataset, { SLOW: String(slow), CRASH_AT: String(at) });
