@@ -205,7 +205,6 @@ describeWith(['git-annex'], 'where a run is started, and for which dataset', () 
 
   test.each([
     ['-d ^', ['-d', '^']],
-    ['-d^', ['-d^']],
     ['-d PATH', ['-d', '../../..']],
   ])(
     '%s from a folder of a subdataset: recorded in the topmost, with the folder it really ran in',
