@@ -208,10 +208,10 @@ for (const [oracle, prefix] of versions) {
       };
       check(special);
       fc.assert(fc.property(fc.array(content, { minLength: 100, maxLength: 100 }), check), {
-        numRuns: 3,
+        numRuns: 1,
         endOnFailure: true,
       });
-      expect(decided).toBeGreaterThan(100);
+      expect(decided).toBeGreaterThan(40);
     });
 
     test('what an expression of sizes and names matches', () => {
@@ -253,7 +253,7 @@ for (const [oracle, prefix] of versions) {
         ),
       }));
       fc.assert(
-        fc.property(fc.array(expression, { minLength: 40, maxLength: 40 }), (expressions) => {
+        fc.property(fc.array(expression, { minLength: 20, maxLength: 20 }), (expressions) => {
           round += 1;
           const folder = `expressions-${round}`;
           mkdirSync(`${repo}/${folder}`);
