@@ -74,7 +74,7 @@ describeWith(['git-annex'], 'runs at once in an annexed dataset', () => {
     return world.path(name);
   };
 
-  test.each([2, 32])('%i runs give as many commits, each of exactly its output', async (count) => {
+  test.each([2, 64])('%i runs give as many commits, each of exactly its output', async (count) => {
     const dataset = fresh(`n${count}`);
     const before = world.git(dataset, 'rev-parse', 'HEAD');
     const outcomes = await runAll(dataset, count);
