@@ -68,9 +68,9 @@ describe.each(SHELLS)('$shell agrees', ({ shell }) => {
         const pairs = plain.map((one, at) => ({ text: one, words: answers[at] }));
         expect(pairs).toEqual(plain.map((one) => ({ text: one, words: ourWords(one) })));
       }),
-      { numRuns: 15, endOnFailure: true },
+      { numRuns: 5, endOnFailure: true },
     );
-    expect(understood).toBeGreaterThan(500);
+    expect(understood).toBeGreaterThan(200);
   });
 
   test('on any words, whichever way they are quoted', () => {
@@ -89,7 +89,7 @@ describe.each(SHELLS)('$shell agrees', ({ shell }) => {
         expect(texts.map(ourWords)).toEqual(expected);
         expect(askShell(shell, texts)).toEqual(expected);
       }),
-      { numRuns: 10, endOnFailure: true },
+      { numRuns: 4, endOnFailure: true },
     );
   });
 });
