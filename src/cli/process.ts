@@ -25,9 +25,7 @@ export async function main(): Promise<void> {
   if (isIdle()) process.exit();
 }
 
-/**
- * Whether all is written and every child has ended: Node would then only take its memory apart, which takes longer the more there is.
- */
+/** Whether all is written and every child has ended: Node would then only take its memory apart, which takes longer the more there is. */
 function isIdle(): boolean {
   const unwritten = process.stdout.writableLength + process.stderr.writableLength;
   return unwritten === 0 && !process.getActiveResourcesInfo().includes('ProcessWrap');

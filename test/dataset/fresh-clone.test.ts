@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataladArgv, describeWith } from '../support/oracles.ts';
+import { comparedVersions, dataladArgv, describeWith } from '../support/oracles.ts';
 import { commitsOf, failuresOf, leftovers, startReprise } from '../support/runs.ts';
 import { createWorld, type World } from '../support/world.ts';
 
@@ -183,27 +183,27 @@ describeWith(['git-annex'], 'a clone without an annex of its own', () => {
   });
 });
 
-describeWith(['git-annex', 'datalad-latest'], 'such a clone, as DataLad works in it', () => {
-  test('leaves the same tree, and says the same about itself', () => {
-    const line = 'cat in.dat >out.dat; echo note >note.txt';
-    const states = (['theirs', 'ours'] as const).map((twin) => {
-      const dataset = clone(`datalad/${twin}/ds`);
-      const args = ['run', '-i', 'in.dat', '-o', 'out.dat', line];
-      const done =
-        twin === 'ours'
-          ? world.reprise(dataset, args)
-          : world.exec(dataladArgv('datalad-latest', args), { cwd: dataset });
-      expect(done).toMatchObject({ code: 0 });
-      const log = world.git(dataset, 'cat-file', 'blob', 'git-annex:uuid.log').split('\n');
-      return {
-        tree: world.git(dataset, 'ls-tree', '-r', 'HEAD'),
-        description: log
-          .filter((entry) => entry.startsWith(uuidOf(dataset)))
-          .map((entry) => entry.split(' ')[1]?.replace(twin, 'W')),
-        config: world.sh(dataset, "git config --local --list | grep annex | sed -E 's/[0-9a-f-]{36}/UUID/' | sort"),
-      };
+for (const which of comparedVersions) {
+  describeWith(['git-annex', which], `such a clone, as ${which} works in it`, () => {
+    test('leaves the same tree, and says the same about itself', () => {
+      const line = 'cat in.dat >out.dat; echo note >note.txt';
+      const states = (['theirs', 'ours'] as const).map((twin) => {
+        const dataset = clone(`${which}/${twin}/ds`);
+        const args = ['run', '-i', 'in.dat', '-o', 'out.dat', line];
+        const done =
+          twin === 'ours' ? world.reprise(dataset, args) : world.exec(dataladArgv(which, args), { cwd: dataset });
+        expect(done).toMatchObject({ code: 0 });
+        const log = world.git(dataset, 'cat-file', 'blob', 'git-annex:uuid.log').split('\n');
+        return {
+          tree: world.git(dataset, 'ls-tree', '-r', 'HEAD'),
+          description: log
+            .filter((entry) => entry.startsWith(uuidOf(dataset)))
+            .map((entry) => entry.split(' ')[1]?.replace(twin, 'W')),
+          config: world.sh(dataset, "git config --local --list | grep annex | sed -E 's/[0-9a-f-]{36}/UUID/' | sort"),
+        };
+      });
+      expect(states[1]).toEqual(states[0]);
+      expect(states[0]?.description).toHaveLength(1);
     });
-    expect(states[1]).toEqual(states[0]);
-    expect(states[0]?.description).toHaveLength(1);
   });
-});
+}

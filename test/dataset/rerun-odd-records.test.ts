@@ -222,7 +222,13 @@ describe('records that cannot be read', () => {
     commitVerbatim(world, repo, messageAround(`"${id}"`));
     const missing = refused(repo, [], 'record-invalid|record-sidecar-missing');
     expect(missing.stderr).toContain(`.datalad/runinfo/${id}`);
-    for (const content of ['printf rubbish', 'echo 5 | xz', 'echo "{\\"cmd\\": \\"x\\"}" | gzip']) {
+    for (const content of [
+      'printf rubbish',
+      'echo "{}" | xz',
+      'echo 5 | xz',
+      'printf "" | xz',
+      'echo "{\\"cmd\\": \\"x\\"}" | gzip',
+    ]) {
       commitVerbatim(
         world,
         repo,

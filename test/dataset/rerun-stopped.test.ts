@@ -401,6 +401,20 @@ describe('a merge that cannot be made again without a conflict', () => {
   });
 });
 
+/** Continues a stopped rerun where it is, and undoes it in a copy, which is returned. */
+function endedBothWays(dataset: string): string {
+  const undone = untouchedCopy(dataset);
+  for (const [end, where] of [
+    ['--continue', dataset],
+    ['--abort', undone],
+  ] as const) {
+    const ended = rerun(where, [end]);
+    expect(`${ended.code} ${ended.stderr}`).toMatch(/^0 /);
+    expect(tracesIn(world, where)).toStrictEqual([]);
+  }
+  return undone;
+}
+
 describe('everything is killed while Git checks files out', () => {
   let slow: string;
   beforeAll(() => {
@@ -423,16 +437,8 @@ describe('everything is killed while Git checks files out', () => {
   ] as const)('%s: it can be continued or undone all the same', async (_, args) => {
     const dataset = copies(slow);
     await killedOnceThere(dataset, args);
-    const undone = untouchedCopy(dataset);
-    for (const [end, where] of [
-      ['--continue', dataset],
-      ['--abort', undone],
-    ] as const) {
-      const ended = rerun(where, [end]);
-      expect(`${ended.code} ${ended.stderr}`).toMatch(/^0 /);
-      expect(world.git(where, 'status', '--porcelain', '-uall')).toBe('');
-      expect(tracesIn(world, where)).toStrictEqual([]);
-    }
+    const undone = endedBothWays(dataset);
+    for (const where of [dataset, undone]) expect(world.git(where, 'status', '--porcelain', '-uall')).toBe('');
     expect(placeOf(world, undone)).toStrictEqual(placeOf(world, slow));
     // What the same reruns make where nothing stops them.
     expect(world.sh(dataset, 'cat a m z new')).toBe('a\n1\nm\n1\nz\n1\n2\n1');
@@ -453,15 +459,7 @@ describe('a command that is killed after it has committed something itself', () 
       expect(rerun(other, args).code).toBe(0);
       const dataset = copies(commits);
       await killedOnceThere(dataset, args);
-      const undone = untouchedCopy(dataset);
-      for (const [end, where] of [
-        ['--continue', dataset],
-        ['--abort', undone],
-      ] as const) {
-        const ended = rerun(where, [end]);
-        expect(`${ended.code} ${ended.stderr}`).toMatch(/^0 /);
-        expect(tracesIn(world, where)).toStrictEqual([]);
-      }
+      const undone = endedBothWays(dataset);
       expect(placeOf(world, undone)).toStrictEqual(placeOf(world, commits));
       expect(treeAt(dataset)).toBe(treeAt(other));
       expect(countOf(dataset)).toBe(countOf(other));

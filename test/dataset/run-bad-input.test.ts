@@ -239,7 +239,9 @@ describeWith(['git-annex'], 'bad input', () => {
       world.sh(dataset, 'mkdir -p evil ./-evil "$(printf "evil\\nmore")"');
       const around = world.sh(world.dir, 'ls -A');
       for (const args of [
-        ['run', '-i', 'evil/*', '-i', 'data/a.dat', '-i', '*/*/*', 'touch x'],
+        ['run', '-i', 'evil/*', '-i', 'data/a.dat', 'touch x'],
+        ['run', '-i', '*/*/*', 'touch y'],
+        ['get', '-n', 'evil'],
         ['get', '-n', '-r', '.'],
       ]) {
         const ended = world.reprise(dataset, args);

@@ -55,54 +55,56 @@ describeWith(['git-annex'], 'a record in a sidecar', () => {
   });
 });
 
-describeWith(['git-annex', 'datalad-latest'], 'a commit of DataLad that holds nothing but a sidecar', () => {
-  const made = (name: string, ...args: string[]) => {
-    const dataset = copyOf(world, template, `datalad-${name}`);
-    const line = ['run', '--sidecar', 'yes', ...args];
-    expect(world.exec(dataladArgv('datalad-latest', line), { cwd: dataset, env: { VALUE: 'same' } })).toMatchObject({
-      code: 0,
-    });
-    expect(commitsOf(world, dataset).at(-1)?.changes).toEqual([expect.stringContaining('A .datalad/runinfo/')]);
-    return dataset;
-  };
-  const verdicts = (dataset: string, ...options: string[]) =>
-    verdictsOf(world.reprise(dataset, ['-f', 'json', 'rerun', ...options], { env: { VALUE: 'same' } }));
+for (const which of ['datalad', 'datalad-latest'] as const) {
+  describeWith(['git-annex', which], `a commit of ${which} that holds nothing but a sidecar`, () => {
+    const made = (name: string, ...args: string[]) => {
+      const dataset = copyOf(world, template, `${which}-${name}`);
+      const line = ['run', '--sidecar', 'yes', ...args];
+      expect(world.exec(dataladArgv(which, line), { cwd: dataset, env: { VALUE: 'same' } })).toMatchObject({
+        code: 0,
+      });
+      expect(commitsOf(world, dataset).at(-1)?.changes).toEqual([expect.stringContaining('A .datalad/runinfo/')]);
+      return dataset;
+    };
+    const verdicts = (dataset: string, ...options: string[]) =>
+      verdictsOf(world.reprise(dataset, ['-f', 'json', 'rerun', ...options], { env: { VALUE: 'same' } }));
 
-  test('is judged by its declared outputs', () => {
-    const dataset = made(
-      'declared',
-      '-i',
-      'in',
-      '-o',
-      'out',
-      '-o',
-      'd',
-      '-o',
-      'sub/*',
-      'printf "$VALUE" >out; printf "$VALUE" >sub/out; printf same >d/a; $THEN',
-    );
-    const head = headOf(dataset);
-    for (const options of [[], ['--workspace'], ['--explicit']])
-      expect([options, verdicts(dataset, ...options)]).toEqual([
-        options,
-        ['d/a identical', 'out identical', 'sub/out identical'],
-      ]);
-    expect([headOf(dataset), world.git(dataset, 'status', '--porcelain')]).toEqual([head, '']);
-    expect(attestationsIn(world, dataset)).toMatchObject(
-      [1, 2, 3].map(() => ({ verdict: 'identical', outputs: [{}, { path: 'out' }, {}] })),
-    );
-    const other = world.reprise(dataset, ['-f', 'json', 'rerun', '--verify'], { env: { VALUE: 'other' } });
-    expect([other.code, verdictsOf(other)]).toEqual([1, ['d/a identical', 'out different', 'sub/out different']]);
-    const gone = world.reprise(copyOf(world, dataset, 'datalad-gone'), ['-f', 'json', 'rerun', '--verify', head], {
-      env: { VALUE: 'same', THEN: 'rm out' },
+    test('is judged by its declared outputs', () => {
+      const dataset = made(
+        'declared',
+        '-i',
+        'in',
+        '-o',
+        'out',
+        '-o',
+        'd',
+        '-o',
+        'sub/*',
+        'printf "$VALUE" >out; printf "$VALUE" >sub/out; printf same >d/a; $THEN',
+      );
+      const head = headOf(dataset);
+      for (const options of [[], ['--workspace'], ['--explicit']])
+        expect([options, verdicts(dataset, ...options)]).toEqual([
+          options,
+          ['d/a identical', 'out identical', 'sub/out identical'],
+        ]);
+      expect([headOf(dataset), world.git(dataset, 'status', '--porcelain')]).toEqual([head, '']);
+      expect(attestationsIn(world, dataset)).toMatchObject(
+        [1, 2, 3].map(() => ({ verdict: 'identical', outputs: [{}, { path: 'out' }, {}] })),
+      );
+      const other = world.reprise(dataset, ['-f', 'json', 'rerun', '--verify'], { env: { VALUE: 'other' } });
+      expect([other.code, verdictsOf(other)]).toEqual([1, ['d/a identical', 'out different', 'sub/out different']]);
+      const gone = world.reprise(copyOf(world, dataset, `${which}-gone`), ['-f', 'json', 'rerun', '--verify', head], {
+        env: { VALUE: 'same', THEN: 'rm out' },
+      });
+      expect([gone.code, verdictsOf(gone)]).toEqual([1, ['d/a identical', 'out missing', 'sub/out identical']]);
     });
-    expect([gone.code, verdictsOf(gone)]).toEqual([1, ['d/a identical', 'out missing', 'sub/out identical']]);
-  });
 
-  test('is identical, without outputs, where nothing is declared; what it writes now is unexpected', () => {
-    const dataset = made('nothing', 'if [ "$VALUE" = other ]; then echo 1 >new; fi');
-    expect(verdicts(dataset)).toEqual([]);
-    const wrote = world.reprise(dataset, ['-f', 'json', 'rerun'], { env: { VALUE: 'other' } });
-    expect(verdictsOf(wrote)).toEqual(['new unexpected']);
+    test('is identical, without outputs, where nothing is declared; what it writes now is unexpected', () => {
+      const dataset = made('nothing', 'if [ "$VALUE" = other ]; then echo 1 >new; fi');
+      expect(verdicts(dataset)).toEqual([]);
+      const wrote = world.reprise(dataset, ['-f', 'json', 'rerun'], { env: { VALUE: 'other' } });
+      expect(verdictsOf(wrote)).toEqual(['new unexpected']);
+    });
   });
-});
+}
