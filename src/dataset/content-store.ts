@@ -7,16 +7,16 @@ import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { hashFile } from './annex/digest.ts';
 import { type HashedFile, hashForAnnex, ingest, type IngestRules, mayBeAwaited, storeHashed } from './annex/ingest.ts';
-import { BACKENDS, isNativeBackend, keyFromLink, linkTarget, parseKey, parsePointer } from './annex/keys.ts';
+import { BACKENDS, isNativeBackend, keyFromLink, linkTarget, parseKey } from './annex/keys.ts';
 import { relink } from './annex/work-tree-links.ts';
 import { isAnnexed, withAnnex } from './annex-init.ts';
 import { type LocationLogs, readLocationLogs } from './annex-branch.ts';
 import { type Decision, type SortedContent, sortContent } from './native-decision.ts';
 import { type ObjectReader, withObjects } from './object-reader.ts';
+import { oldKeys } from './old-keys.ts';
 import { objectFile } from './presence.ts';
 import type { Repo } from './repo.ts';
 import { shareContent } from './workspace-content.ts';
-import { readBlobs } from './worktree.ts';
 
 /** A path that may have changed, with what the last commit has there, if that is known. */
 export interface Change {
@@ -76,36 +76,36 @@ export async function storeContent(
       logs: null,
     };
   }
-  const old = await oldKeys(repo, changes.filter(isFile));
-  const fresh: string[] = [];
-  const plain = [...others];
-  const filtered: string[] = [];
-  for (const change of changes.filter(isFile)) {
-    const before = old.get(change.path);
-    if (before?.kind === 'pointer') filtered.push(change.path);
-    // Where the object is not here, these bytes are all there is of it.
-    else if (before && objectFile(repo, before.key) !== null && hasContentOf(repo, change.path, before.key)) {
-      relink(repo.root, change.path, before.target, mtimeOf(repo, change.path));
-      keys.set(change.path, before.key);
-      plain.push(change.path);
-    } else fresh.push(change.path);
-  }
-  if (fresh.length + keys.size === 0)
-    return { plain, filtered, viaAnnex: [], present, keys, linkShas: new Map(), logs: null };
-  const { sorted, stored, left, logs } = await withObjects(repo, async (objects) => {
+  return withObjects(repo, async (objects) => {
+    const files = changes.filter(isFile);
+    const old = await oldKeys(repo, files, objects);
+    const fresh: string[] = [];
+    const plain = [...others];
+    const filtered: string[] = [];
+    for (const { path } of files) {
+      const before = old.get(path);
+      if (before?.kind === 'pointer') filtered.push(path);
+      // Where the object is not here, these bytes are all there is of it.
+      else if (before && objectFile(repo, before.key) !== null && hasContentOf(repo, path, before.key)) {
+        relink(repo.root, path, before.target, mtimeOf(repo, path));
+        keys.set(path, before.key);
+        plain.push(path);
+      } else fresh.push(path);
+    }
+    if (fresh.length + keys.size === 0)
+      return { plain, filtered, viaAnnex: [], present, keys, linkShas: new Map(), logs: null };
     const { decision, sorted } = await sortContent(repo, config, fresh, objects);
-    return { sorted, ...(await addNatively(repo, decision, sorted.annexed, keys, objects)) };
+    const { stored, left, logs } = await addNatively(repo, decision, sorted.annexed, keys, objects);
+    return {
+      plain: [...plain, ...stored, ...sorted.inGit],
+      filtered,
+      viaAnnex: [...sorted.undecided, ...left],
+      present,
+      keys,
+      linkShas: shasOf(repo, config, keys),
+      logs,
+    };
   });
-  plain.push(...stored, ...sorted.inGit);
-  return {
-    plain,
-    filtered,
-    viaAnnex: [...sorted.undecided, ...left],
-    present,
-    keys,
-    linkShas: shasOf(repo, config, keys),
-    logs,
-  };
 }
 
 /** What was stored in two steps, as one. */
@@ -204,29 +204,6 @@ function shasOf(repo: Repo, config: Config, keys: ReadonlyMap<string, string>): 
       return [path, createHash(algorithm).update(`blob ${target.length}\0`).update(target).digest('hex')];
     }),
   );
-}
-
-type OldState =
-  | { readonly kind: 'link'; readonly key: string; readonly target: string }
-  | { readonly kind: 'pointer'; readonly key: string };
-
-/** Which of these files were annexed in the last commit. */
-async function oldKeys(repo: Repo, changes: readonly Change[]): Promise<Map<string, OldState>> {
-  const known = changes.filter((change) => change.headSha !== undefined && /^(120|100)/.test(change.headMode ?? ''));
-  const blobs = await readBlobs(
-    repo,
-    known.map((change) => change.headSha as string),
-    32 * 1024,
-  );
-  const states = new Map<string, OldState>();
-  for (const [index, change] of known.entries()) {
-    const blob = blobs[index];
-    if (!blob) continue;
-    const target = change.headMode === '120000' ? decodeName(blob) : '';
-    const key = change.headMode === '120000' ? keyFromLink(target) : parsePointer(blob);
-    if (key !== null) states.set(change.path, target === '' ? { kind: 'pointer', key } : { kind: 'link', key, target });
-  }
-  return states;
 }
 
 /** Whether a file of the work tree has the bytes that a key stands for. */

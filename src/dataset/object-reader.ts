@@ -1,6 +1,6 @@
 /** Objects that are asked for one after the other, answered by one Git process. */
 import { RepriseError } from '../core/errors.ts';
-import { start } from '../sys/proc.ts';
+import { startError, start } from '../sys/proc.ts';
 import { gitEnv, type Repo } from './repo.ts';
 
 export interface ObjectReader {
@@ -16,7 +16,7 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-/** Lends a reader (git-cat-file(1), "BATCH OUTPUT"), whose process ends when `use` has ended. */
+/** Lends a reader (git-cat-file(1), "BATCH OUTPUT"), whose process starts with the first question and ends when `use` has ended. */
 export async function withObjects<T>(repo: Repo, use: (objects: ObjectReader) => Promise<T>): Promise<T> {
   const { reader, close } = openReader(repo);
   try {
@@ -27,22 +27,44 @@ export async function withObjects<T>(repo: Repo, use: (objects: ObjectReader) =>
 }
 
 function openReader(repo: Repo): { readonly reader: ObjectReader; readonly close: () => void } {
-  const child = start(['git', 'cat-file', '--batch'], {
-    cwd: repo.root,
-    env: gitEnv(repo.context),
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
   const waiting: Request[] = [];
-  let rest: Buffer = Buffer.alloc(0);
-  let words = '';
+  let child: ReturnType<typeof start> | null = null;
   let failure: unknown = null;
   const fail = (error: unknown) => {
     failure ??= error;
     for (const request of waiting.splice(0)) request.reject(failure);
   };
+  const ask = (names: Buffer) => {
+    child ??= startReader(repo, waiting, fail);
+    child.stdin?.write(names);
+  };
+  const reader: ObjectReader = {
+    read: (names) =>
+      new Promise((resolve, reject) => {
+        if (names.length === 0) resolve([]);
+        else if (failure !== null) reject(failure);
+        else {
+          waiting.push({ count: names.length, found: [], resolve, reject });
+          const lines = names.map((name) => [typeof name === 'string' ? Buffer.from(name) : name, NEWLINE]);
+          ask(Buffer.concat(lines.flat()));
+        }
+      }),
+  };
+  return { reader, close: () => child?.stdin?.end() };
+}
+
+/** Starts the process that answers those who wait, in order. */
+function startReader(repo: Repo, waiting: Request[], fail: (error: unknown) => void): ReturnType<typeof start> {
+  const child = start(['git', 'cat-file', '--batch'], {
+    cwd: repo.root,
+    env: gitEnv(repo.context),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  let rest: Buffer = Buffer.alloc(0);
+  let words = '';
   child.stdin?.on('error', () => {});
   child.stderr?.on('data', (chunk: Buffer) => (words += chunk.toString('utf8')));
-  child.on('error', fail);
+  child.on('error', (cause) => fail(startError('git', repo.root, cause)));
   child.on('close', (code) =>
     fail(
       new RepriseError('git-failed', `git cat-file exited ${code} in ${repo.root}: ${words.trim() || 'no message'}`),
@@ -58,19 +80,7 @@ function openReader(repo: Repo): { readonly reader: ObjectReader; readonly close
       if (request.found.length === request.count) waiting.shift()?.resolve(request.found);
     }
   });
-  const reader: ObjectReader = {
-    read: (names) =>
-      new Promise((resolve, reject) => {
-        if (names.length === 0) resolve([]);
-        else if (failure !== null) reject(failure);
-        else {
-          waiting.push({ count: names.length, found: [], resolve, reject });
-          const lines = names.map((name) => [typeof name === 'string' ? Buffer.from(name) : name, NEWLINE]);
-          child.stdin?.write(Buffer.concat(lines.flat()));
-        }
-      }),
-  };
-  return { reader, close: () => child.stdin?.end() };
+  return child;
 }
 
 const NEWLINE = Buffer.from('\n');
