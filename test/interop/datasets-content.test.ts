@@ -20,7 +20,8 @@ function buildSource(world: World): string {
       source,
       `git init -q '${folder}' && cd '${folder}' && git annex init -q && git config annex.backend MD5E && ${lines}`,
     );
-  make('top', 'echo c > code.txt && git add code.txt && git commit -qm code');
+  // Of a size that no annexed file has: in a copied repository git-annex takes a file of the size and time of one for that one.
+  make('top', 'echo "print(1 + 1)" > code.txt && git add code.txt && git commit -qm code');
   world.sh(
     `${source}/top`,
     'mkdir -p d/e && echo two > two.dat && echo x > d/e/x.dat && echo y > "d/y y.dat" && git annex add -q . && git commit -qm data',
