@@ -11,6 +11,7 @@ import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
 import { partName } from './files.ts';
 import { isGone, type Owner, randomId, thisOwner } from './owner.ts';
+import { waitForTurn } from './turn.ts';
 
 export interface Lock {
   release(): void;
@@ -18,23 +19,26 @@ export interface Lock {
 
 /** How often a waiter looks whether the holder is still alive, in milliseconds. */
 const HOLDER_CHECK_MS = 500;
-/** The longest pause between two looks. Many waiters share the looking: one of them sees a release soon all the same. */
-const LONGEST_PAUSE_MS = 100;
 
 /** Takes a lock, waiting up to `timeoutMs`; throws `lock-timeout` naming the holder. */
 export async function takeLock(path: string, timeoutMs: number): Promise<Lock> {
   const deadline = Date.now() + timeoutMs;
+  const turn = waitForTurn(path);
   let nextCheck = Date.now();
-  for (let pause = 2; ; pause = Math.min(pause * 1.3, LONGEST_PAUSE_MS)) {
-    // A look costs one system call; only where nothing is, it is worth making a file.
-    if (!existsSync(path) && tryLock(path)) return { release: () => rmSync(path, { force: true }) };
-    if (Date.now() >= nextCheck) {
-      nextCheck = Date.now() + HOLDER_CHECK_MS;
-      const holder = readOwner(path);
-      if (holder && isGone(holder) && breakLock(path, holder)) continue;
-      if (Date.now() > deadline) throw timedOut(path, holder);
+  try {
+    for (;;) {
+      // A look costs one system call; only where nothing is, it is worth making a file.
+      if (!existsSync(path) && tryLock(path)) return { release: () => rmSync(path, { force: true }) };
+      if (Date.now() >= nextCheck) {
+        nextCheck = Date.now() + HOLDER_CHECK_MS;
+        const holder = readOwner(path);
+        if (holder && isGone(holder) && breakLock(path, holder)) continue;
+        if (Date.now() > deadline) throw timedOut(path, holder);
+      }
+      await sleep(turn.pause());
     }
-    await sleep(pause * (0.5 + Math.random()));
+  } finally {
+    turn.leave();
   }
 }
 

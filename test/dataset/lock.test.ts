@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { partName } from '../../src/sys/files.ts';
 import { readOwner, takeLock } from '../../src/sys/lock.ts';
 import { isGone, ownerOf, thisOwner } from '../../src/sys/owner.ts';
 import { type Going, start } from '../support/runs.ts';
@@ -169,6 +170,23 @@ describe('a lock file', () => {
     setTimeout(() => lock.release(), 100);
     const next = await takeLock(path, 5000);
     next.release();
+  });
+
+  test('is waited for with a ticket; those of processes that are gone are cleared away', async () => {
+    const folder = world.path('queue');
+    mkdirSync(folder);
+    const path = join(folder, 'lock');
+    const ticketOf = (pid: number) => partName(join(folder, 'lock.wait-0-0')).replace(`.${process.pid}.`, `.${pid}.`);
+    writeFileSync(ticketOf(999_999_999), '');
+    writeFileSync(ticketOf(1), '');
+    const lock = await takeLock(path, 1000);
+    const waiting = takeLock(path, 60_000);
+    const tickets = () => readdirSync(folder).filter((name) => name.startsWith('lock.wait-'));
+    await vi.waitFor(() => expect(tickets().filter((name) => name.endsWith(`.${process.pid}.part`))).toHaveLength(1));
+    await vi.waitFor(() => expect(tickets()).toHaveLength(2));
+    lock.release();
+    (await waiting).release();
+    expect(readdirSync(folder).map((name) => join(folder, name))).toEqual([ticketOf(1)]);
   });
 
   test('of another host is never taken away', async () => {
