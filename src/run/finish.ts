@@ -21,13 +21,19 @@ import { type DeclaredVersusActual, isSwept } from './effects.ts';
 import { type CommandExit, type Journal, removeJournal, writeJournal } from './journal.ts';
 import type { FinishRequest } from './finish-request.ts';
 import { findLanded } from './landed.ts';
-import { type CommitsMeanwhile, commitsMeanwhile, reflogActions, type RunFamily } from './nesting.ts';
+import {
+  type CommitsMeanwhile,
+  commitsMeanwhile,
+  NOTHING_MEANWHILE,
+  recordedByOthers,
+  reflogActions,
+  type RunFamily,
+} from './nesting.ts';
 import { isOlder, type Observation, observe } from './observe.ts';
 import { putBack, putBackIdentical } from './outputs.ts';
 import { historyProblem, refusalOf } from './refusals.ts';
 import type { Subject } from './subject.ts';
 
-const NOTHING_MEANWHILE: CommitsMeanwhile = { own: [], plain: [], children: [], foreign: [], recorded: null };
 const REMAINDER = 'Remaining changes after command execution';
 
 export interface Finished {
@@ -90,7 +96,8 @@ async function readHistory(request: FinishRequest): Promise<History> {
   const since = journal.base.commit;
   const moved =
     since !== null && head.commit !== null && head.commit !== since ? { from: since, to: head.commit } : null;
-  const problem = moved ? await historyProblem(request, head.ref, moved.to) : null;
+  const others = moved && family.shared ? await recordedByOthers(subject.repo, family.id, moved.from, moved.to) : null;
+  const problem = moved ? await historyProblem(request, head.ref, moved.to, others !== null) : null;
   const carried = problem ? await recordedBehindAdjusted(subject.repo, journal, family) : null;
   if (carried) return { family, problem: null, meanwhile: { ...NOTHING_MEANWHILE, recorded: carried } };
   const meanwhile =

@@ -1,7 +1,7 @@
 /** Runs inside runs: how each knows the others, and which commits made meanwhile are whose. */
 import { dirname } from 'node:path';
 import { findRepo, git, type Repo } from '../dataset/repo.ts';
-import { type ReflogEntry, readReflog } from '../dataset/reflog.ts';
+import { type ReflogEntry, readMoves, readReflog } from '../dataset/reflog.ts';
 import { parseMessage } from '../record/message.ts';
 import { readJournals } from './journal.ts';
 
@@ -25,7 +25,10 @@ export function reflogActions(
   id: string,
   env: NodeJS.ProcessEnv,
 ): { readonly record: string; readonly remainder: string } {
-  const runs = [...runsOfAction(env['GIT_REFLOG_ACTION'] ?? ''), id].join('/');
+  const outer = runsOfAction(env['GIT_REFLOG_ACTION'] ?? '');
+  // A command may have given the variable another value, as `git rebase` does for what it calls.
+  const parent = parentRun(env);
+  const runs = [...outer, ...(parent === null || outer.includes(parent) ? [] : [parent]), id].join('/');
   return { record: `record ${runs}`, remainder: `run ${runs}` };
 }
 
@@ -72,6 +75,8 @@ export interface CommitsMeanwhile {
   readonly recorded: { readonly commit: string; readonly isMerge: boolean } | null;
 }
 
+export const NOTHING_MEANWHILE: CommitsMeanwhile = { own: [], plain: [], children: [], foreign: [], recorded: null };
+
 /**
  * Sorts the commits made since the run began.
  *
@@ -84,6 +89,8 @@ export async function commitsMeanwhile(
   from: string,
   to: string,
 ): Promise<CommitsMeanwhile> {
+  const others = family.shared ? await recordedByOthers(repo, family.id, from, to) : null;
+  if (others) return { ...NOTHING_MEANWHILE, foreign: others };
   const commits = await readCommits(repo, from, to);
   const members = new Set([family.id]);
   // A grandchild's commit may come before its parent's: repeat until nothing is added.
@@ -103,15 +110,33 @@ export async function commitsMeanwhile(
     if (action !== undefined && runsOfAction(action).includes(family.id)) return true;
     return !family.shared && (action === undefined || !/^(run|record)\b/.test(action));
   };
-  const others = commits.filter((facts) => facts !== recorded);
-  const own = others.filter(isOwn);
+  const rest = commits.filter((facts) => facts !== recorded);
+  const own = rest.filter(isOwn);
   return {
     own: own.map(({ commit }) => commit),
     plain: own.filter(({ isRun }) => !isRun).map(({ commit }) => commit),
     children: [...new Set(own.flatMap(({ extension }) => (extension?.parent === family.id ? [extension.run] : [])))],
-    foreign: others.filter((facts) => !isOwn(facts)).map(({ commit }) => commit),
+    foreign: rest.filter((facts) => !isOwn(facts)).map(({ commit }) => commit),
     recorded,
   };
+}
+
+/**
+ * The commits that led from one commit to another, where each was recorded by a run that has nothing to do with the given one; null where that is not
+ * certain. It is told by the reflog alone: of many runs at once, none reads the records of all others.
+ */
+export async function recordedByOthers(
+  repo: Repo,
+  id: string,
+  from: string,
+  to: string,
+): Promise<readonly string[] | null> {
+  const moves = await readMoves(repo, from, to);
+  const isOthers = ({ message }: ReflogEntry) => {
+    const runs = message.startsWith('record ') ? runsOfAction(message) : [];
+    return runs.length > 0 && !runs.includes(id);
+  };
+  return moves?.every(isOthers) ? moves.map((move) => move.to) : null;
 }
 
 /** Whether all that was committed after one commit and up to another was made by commands whose runs are not recorded there: they failed, or were cut off. */

@@ -12,6 +12,7 @@ export async function historyProblem(
   request: FinishRequest,
   ref: string | null,
   commit: string,
+  isAhead: boolean,
 ): Promise<RepriseError | null> {
   const { subject, journal } = request;
   const { base } = journal;
@@ -28,6 +29,7 @@ export async function historyProblem(
       },
     );
   }
+  if (isAhead) return null;
   const ancestor = await git(subject.repo, ['merge-base', '--is-ancestor', base.commit as string, commit], {
     accept: [0, 1],
   });

@@ -20,7 +20,7 @@ export const CASES = [
   { id: 4, title: 'run, 20,000 inputs by glob, all present', rounds: 5, measure: manyInputs },
   { id: 5, title: 'run, 500 new annexed outputs', rounds: 5, measure: manyOutputs },
   { id: 6, title: 'run --explicit, 10 of 200,000 files', rounds: 3, measure: explicit },
-  { id: 7, title: '64 runs --explicit at once', floor: 'the same in turn', rounds: 1, measure: parallel },
+  { id: 7, title: '64 runs --explicit at once', floor: 'the same in turn', rounds: 3, measure: parallel },
   { id: 8, title: 'run that rewrites one annexed output', rounds: 5, measure: rewrite },
   { id: 9, title: 'rerun, 500 identical annexed outputs', rounds: 5, measure: identical },
   { id: 10, title: 'rerun --since= over 100 small records', rounds: 3, measure: manyRecords },

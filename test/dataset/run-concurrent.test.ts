@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { commitsOf, failuresOf, type FoundCommit, leftovers, startReprise } from '../support/runs.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { cliPath, createWorld, type World } from '../support/world.ts';
 
 // Dozens of processes at once take their time on a machine that is busy with other tests.
 vi.setConfig({ testTimeout: 300_000 });
@@ -94,6 +94,31 @@ describeWith(['git-annex'], 'runs at once in an annexed dataset', () => {
       dataset,
       numbers(count).map((n) => `out/${n}`),
     );
+  });
+
+  test('a run beside which others were recorded asks Git for nothing more, and reads none of their records', () => {
+    const dataset = fresh('beside');
+    const asked = (other: string) => {
+      const trace = world.path(`trace-${other}`);
+      const line = `env -u GIT_REFLOG_ACTION -u REPRISE_RUN -u GIT_TRACE ${process.execPath} ${cliPath} run --explicit -o ${other} "echo ${other} > ${other}"`;
+      const command = `${other === '' ? '' : `${line} && `}echo ${other} > mine${other}`;
+      const outcome = world.reprise(dataset, ['run', '--explicit', '-o', `mine${other}`, command], {
+        env: { GIT_TRACE: trace },
+      });
+      expect(outcome).toMatchObject({ code: 0 });
+      return [...readFileSync(trace, 'utf8').matchAll(/built-in: git ([a-z-]+)/g)]
+        .map(([, verb]) => `${verb}`)
+        .toSorted();
+    };
+    const alone = asked('');
+    expect(alone).toContain('update-ref');
+    expect(asked('one').filter((verb) => verb !== 'cat-file')).toEqual(alone.filter((verb) => verb !== 'cat-file'));
+    const runs = commitsOf(world, dataset, 'HEAD~3..HEAD');
+    expect(runs.map(({ changes, parents }) => [changes, parents.length])).toEqual([
+      [['A mine'], 1],
+      [['A one'], 1],
+      [['A mineone'], 1],
+    ]);
   });
 
   test('outputs with the same content share one key, and each has its commit', async () => {

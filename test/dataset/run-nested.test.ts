@@ -135,11 +135,15 @@ describeWith(['git-annex'], 'a run inside a run', () => {
     expectClean(dataset);
   });
 
-  test('in an outer run with --explicit', () => {
-    const dataset = fresh('outer-explicit');
+  test.each([
+    ['with --explicit', ''],
+    ['with --explicit, called by what names its own moves', 'env GIT_REFLOG_ACTION=rebase '],
+    ['with --explicit, called by what forgets about moves', 'env -u GIT_REFLOG_ACTION '],
+  ])('in an outer run %s', (name, by) => {
+    const dataset = fresh(`outer-${name.length}`);
     const since = world.git(dataset, 'rev-parse', 'HEAD');
     world.write(join(dataset, 'mine'), 'not part of it\n');
-    const line = `${inner} run --explicit -m inner -o inner.txt 'echo 1 > inner.txt' && echo 2 > outer.txt`;
+    const line = `${by}${inner} run --explicit -m inner -o inner.txt 'echo 1 > inner.txt' && echo 2 > outer.txt`;
     const out = world.reprise(dataset, ['run', '--explicit', '-m', 'outer', '-o', 'outer.txt', line]);
     expect(out).toMatchObject({ code: 0 });
     const runs = runsOf(dataset, since);
