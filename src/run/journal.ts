@@ -9,6 +9,7 @@
  *   exited    the command has ended, its exit code is known
  */
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { RunRecord } from '../record/run-record.gen.ts';
 import { readOrNull, writeAtomic } from '../sys/files.ts';
@@ -148,14 +149,19 @@ export type JournalState =
   /** The command was cut off. */
   | 'cut-off';
 
-/** Decides the state of a journal from its files and from who is alive. */
-export function journalState(gitDir: string, journal: Journal): JournalState {
-  if (!isGone(journal.owner)) return 'active';
+/**
+ * Decides the state of a journal from its files and from who is alive.
+ *
+ * @param assumeGone whether a run of another host, of which that cannot be told here, has come to its end
+ */
+export function journalState(gitDir: string, journal: Journal, assumeGone = false): JournalState {
+  const isAssumed = assumeGone && journal.owner.host !== hostname();
+  if (!isAssumed && !isGone(journal.owner)) return 'active';
   if (journal.exit || readExit(gitDir, journal.id)) return 'finished';
   if (journal.phase === 'intent') return 'prepared';
   const command = readCommandOwner(gitDir, journal);
   if (command === null) return 'prepared';
-  return isGone(command) ? 'cut-off' : 'running';
+  return isAssumed || isGone(command) ? 'cut-off' : 'running';
 }
 
 /** The process that was the command; null when it was never started. */

@@ -1,4 +1,5 @@
 /** `recover`: completes runs that were interrupted, without executing anything. */
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
@@ -35,6 +36,8 @@ export interface RecoverOptions {
   readonly list?: boolean;
   /** Recover these runs only. */
   readonly ids?: readonly string[];
+  /** Take runs of other hosts for gone: it cannot be told from here. */
+  readonly assumeGone?: boolean;
 }
 
 /**
@@ -60,14 +63,23 @@ export async function recover(options: RecoverOptions, context: Context): Promis
   };
   for (const journal of journals) {
     if (options.ids && options.ids.length > 0 && !options.ids.includes(journal.id)) continue;
-    const state = journalState(repo.gitDir, journal);
+    const state = journalState(repo.gitDir, journal, options.assumeGone);
     if (options.list) report(describe(repo, journal, state, 'ok'));
     else if (state === 'active' || state === 'running') {
-      context.emit({ kind: 'info', text: `run ${journal.id} is still going on: ${shortCommand(journal.expanded)}` });
+      sayGoingOn(context, journal);
     } else await recoverOne(repo, journal, state, report);
   }
   if (results.length === 0) context.emit({ kind: 'info', text: 'nothing to recover' });
   return { exitCode: results.some((result) => result.status === 'error') ? 1 : 0, results };
+}
+
+function sayGoingOn(context: Context, { id, owner, expanded }: Journal): void {
+  const what = shortCommand(expanded);
+  if (owner.host === hostname()) context.emit({ kind: 'info', text: `run ${id} is still going on: ${what}` });
+  else {
+    const hints = [`reprise recover --assume-gone ${id}   # if it is gone`];
+    context.emit({ kind: 'warning', text: `run ${id} may be going on on ${owner.host}: ${what}`, hints });
+  }
 }
 
 async function recoverOne(
@@ -152,6 +164,7 @@ function describe(repo: Repo, journal: Journal, state: JournalState, status: Res
     message: `${state}: ${shortCommand(journal.expanded)}`,
     run: journal.id,
     state,
+    host: journal.owner.host,
     started: journal.record.reprise?.started ?? null,
   };
 }
