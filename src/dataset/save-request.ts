@@ -27,8 +27,8 @@ export interface SaveTreeRequest {
   readonly worthEmpty?: () => Promise<boolean>;
   /** What a scan of the top dataset found, if the caller has just made one for these paths. */
   readonly scanned?: readonly ScanEntry[];
-  /** Changes that are not to be saved although they are there. */
-  readonly except?: (entry: ScanEntry) => boolean;
+  /** Changes that are not to be saved although they are there; of this dataset or of one below it. */
+  readonly except?: (entry: ScanEntry, where: Repo) => boolean;
   /** How to treat commits that were made since a known state. */
   readonly join?: JoinPlan;
 }

@@ -77,7 +77,7 @@ async function storeAhead(
   scanned: readonly ScanEntry[],
 ): Promise<StorePlan> {
   assertNothingHalfDone(repo);
-  const entries = scanned.filter((entry) => entry.kind !== 'unmerged' && !request.except?.(entry));
+  const entries = scanned.filter((entry) => entry.kind !== 'unmerged' && !request.except?.(entry, repo));
   for (const { path, submodule } of entries) {
     const sub = submodule && isWanted(request, path) ? repoAt(join(repo.root, path), repo.context) : null;
     if (!sub || (await request.join?.landed(sub))) continue;
@@ -101,7 +101,7 @@ async function saveLevel(
   const landed = await request.join?.landed(repo);
   if (landed) return { commit: landed.commit, joined: landed.isMerge, touched: true };
   const scanned = request.scanned ?? (await scanLevel(repo, request));
-  const entries = scanned.filter((entry) => entry.kind !== 'unmerged' && !request.except?.(entry));
+  const entries = scanned.filter((entry) => entry.kind !== 'unmerged' && !request.except?.(entry, repo));
   const unmerged = scanned.find((entry) => entry.kind === 'unmerged');
   if (unmerged) {
     throw new RepriseError('not-a-dataset', `${unmerged.path} has an unresolved merge conflict in ${repo.root}`, {

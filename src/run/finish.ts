@@ -29,7 +29,7 @@ import {
   reflogActions,
   type RunFamily,
 } from './nesting.ts';
-import { isOlder, type Observation, observe } from './observe.ts';
+import { type Observation, observe } from './observe.ts';
 import { putBack, putBackIdentical } from './outputs.ts';
 import { historyProblem, refusalOf } from './refusals.ts';
 import type { Subject } from './subject.ts';
@@ -159,7 +159,7 @@ async function saveResults(
       // Somebody else has committed what this run wrote: the record is kept all the same.
       worthEmpty: async () =>
         journal.explicit && base.commit !== null && (await isSwept(subject.repo, base.commit, seen.declared.written)),
-      except: (entry) => isOlder(journal, subject, entry),
+      except: ({ path }, where) => seen.isLeft(where.root === subject.repo.root ? path : `${pathOf(where)}/${path}`),
       // The scan holds as long as nothing was added to the work tree since.
       ...(sidecar === null && paths === seen.paths ? { scanned: seen.scanned } : {}),
       ...(sidecar === null ? {} : { inGit: [sidecar] }),

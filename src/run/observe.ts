@@ -1,11 +1,10 @@
 /** What a command has done: the changes that are its own, held against what was declared, and the record that says so. */
 import { join } from 'node:path';
 import { escapeBraces } from '../core/placeholders.ts';
-import { expand, expandStrict, type GlobResult, globPatterns } from '../dataset/globbed-paths.ts';
+import { expand, type GlobResult, globPatterns } from '../dataset/globbed-paths.ts';
 import { changedFiles, scanDataset } from '../dataset/hierarchy.ts';
 import type { ScanEntry } from '../dataset/worktree.ts';
 import type { RunRecord } from '../record/run-record.gen.ts';
-import { lstatOrNull } from '../sys/files.ts';
 import { statId } from '../sys/stat-id.ts';
 import { placeLogs, sidecarFolder } from './artefacts.ts';
 import { compareDeclared, type DeclaredVersusActual } from './effects.ts';
@@ -13,8 +12,9 @@ import { closingBlock } from './extension.ts';
 import type { FinishRequest } from './finish-request.ts';
 import type { CommandExit, Journal } from './journal.ts';
 import type { CommitsMeanwhile } from './nesting.ts';
+import { declaredByOthers, outputPaths } from './others-outputs.ts';
 import { identicalOutputs } from './outputs.ts';
-import { meantPaths, type Subject } from './subject.ts';
+import type { Subject } from './subject.ts';
 
 export interface Observation {
   readonly record: RunRecord;
@@ -22,6 +22,8 @@ export interface Observation {
   /** With `--explicit`, what is to be saved, relative to the root; else null for everything. */
   readonly paths: readonly string[] | null;
   readonly scanned: readonly ScanEntry[];
+  /** Whether a changed path, relative to the root, is not this run's to save. */
+  readonly isLeft: (path: string) => boolean;
   /** Whether a sidecar, if there is to be one, would come with changes. */
   readonly hasChanges: boolean;
 }
@@ -32,9 +34,11 @@ export async function observe(request: FinishRequest, meanwhile: CommitsMeanwhil
   const outputs = globPatterns(journal.outputPatterns, subject.pwd);
   const log = placeLogs(subject, journal);
   const logs = Object.values(log);
-  const paths = journal.explicit ? [...explicitPaths(subject, journal, outputs), ...logs] : null;
+  const paths = journal.explicit ? [...outputPaths(subject, journal, outputs), ...logs] : null;
   const scanned = await scanDataset(subject.repo, 'all', paths);
-  const mine = scanned.filter((entry) => !isOlder(journal, subject, entry));
+  const isOthers = declaredByOthers(subject, journal);
+  const isLeft = (path: string) => isOlder(journal, subject, path) || isOthers(path);
+  const mine = scanned.filter(({ path }) => !isLeft(path));
   const isOwn = (path: string) => logs.includes(path) || path.startsWith(`${sidecarFolder(request.config)}/`);
   const files = (await changedFiles(subject.repo, mine, paths)).filter((path) => !isOwn(path));
   const declared = await compareDeclared(subject, outputs, new Map(journal.outputsBefore), files);
@@ -48,6 +52,7 @@ export async function observe(request: FinishRequest, meanwhile: CommitsMeanwhil
     declared,
     paths,
     scanned,
+    isLeft,
     hasChanges,
   };
 }
@@ -66,19 +71,10 @@ function makesDifference(
   });
 }
 
-/** With `--explicit`: existing matches of declared outputs, and those that matched before and are gone; relative to the root. */
-function explicitPaths(subject: Subject, journal: Journal, outputs: GlobResult): readonly string[] {
-  const now = expandStrict(outputs).flatMap(meantPaths(subject));
-  const gone = journal.outputsBefore
-    .map(([path]) => path)
-    .filter((path) => !lstatOrNull(join(subject.repo.root, path)));
-  return [...new Set([...now, ...gone])];
-}
-
 /** Changes that were there before a nested run began, and are as they were. */
-export function isOlder(journal: Journal, subject: Subject, entry: ScanEntry): boolean {
-  const before = journal.dirtyBefore.find(([path]) => path === entry.path)?.[1];
-  return before !== undefined && before === statId(join(subject.repo.root, entry.path));
+function isOlder(journal: Journal, subject: Subject, path: string): boolean {
+  const before = journal.dirtyBefore.find(([one]) => one === path)?.[1];
+  return before !== undefined && before === statId(join(subject.repo.root, path));
 }
 
 function endRecord(

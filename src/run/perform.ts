@@ -14,7 +14,7 @@ import type { ScanEntry } from '../dataset/worktree.ts';
 import { randomId, thisOwner } from '../sys/owner.ts';
 import { statId } from '../sys/stat-id.ts';
 import { sidecarPath } from '../record/sidecar.ts';
-import { assertNoRerun } from './at-work.ts';
+import { assertAlone, assertNoRerun } from './at-work.ts';
 import { assertOwnPath, assertWritable } from './boundaries.ts';
 import { type Execution, executeCommand } from './execute.ts';
 import { allowedEnvironment, seenEnvironment, openingBlock } from './extension.ts';
@@ -178,8 +178,11 @@ function begin(
       prepared: outputs,
       outputsBefore: rememberOutputs(subject, prepared.outputs),
     });
-    // Now that a rerun which begins can see this run, one that has begun meanwhile is looked for.
-    if (replay === undefined) assertNoRerun(subject.repo, opened.explicit);
+    // Now that others which begin can see this run, those that have begun meanwhile are looked for.
+    if (replay === undefined) {
+      assertNoRerun(subject.repo, opened.explicit);
+      assertAlone(subject.repo, opened.explicit, opened);
+    }
     return started;
   } catch (error) {
     putBackPlanned(subject, steps);

@@ -47,6 +47,7 @@ export async function run(
   const [before, dirty] = await asked;
   const {
     announcePending,
+    assertAlone,
     assertNoRerun,
     assertNothingHalfDone,
     dryRunResult,
@@ -60,6 +61,7 @@ export async function run(
   announcePending(subject.repo);
   if (!options.dryRun) {
     assertNoRerun(subject.repo, options.explicit ?? false);
+    assertAlone(subject.repo, options.explicit ?? false, null);
     assertNothingHalfDone(subject.repo);
   }
   const parent = parentRun(context.env);

@@ -56,8 +56,11 @@ let tag: string | undefined;
 
 /** Boot id of the kernel, or an empty string where the system does not tell it. */
 export function bootId(): string {
-  return readOrNull('/proc/sys/kernel/random/boot_id')?.toString('utf8').trim() ?? '';
+  boot ??= readOrNull('/proc/sys/kernel/random/boot_id')?.toString('utf8').trim() ?? '';
+  return boot;
 }
+
+let boot: string | undefined;
 
 /** Replaces a file in one step; with `durable`, it has reached the disk when this returns. The partial file lies beside it, or in `via`. */
 export function writeAtomic(
