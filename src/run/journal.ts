@@ -149,19 +149,15 @@ export type JournalState =
   /** The command was cut off. */
   | 'cut-off';
 
-/**
- * Decides the state of a journal from its files and from who is alive.
- *
- * @param assumeGone whether a run of another host, of which that cannot be told here, has come to its end
- */
-export function journalState(gitDir: string, journal: Journal, assumeGone = false): JournalState {
-  const isAssumed = assumeGone && journal.owner.host !== hostname();
-  if (!isAssumed && !isGone(journal.owner)) return 'active';
+/** Decides the state of a journal from its files and from who is alive. */
+export function journalState(gitDir: string, journal: Journal): JournalState {
+  if (!isGone(journal.owner)) return 'active';
   if (journal.exit || readExit(gitDir, journal.id)) return 'finished';
   if (journal.phase === 'intent') return 'prepared';
   const command = readCommandOwner(gitDir, journal);
   if (command === null) return 'prepared';
-  return isAssumed || isGone(command) ? 'cut-off' : 'running';
+  // Who has said that a run of another host is gone has said so of its command as well.
+  return journal.owner.host !== hostname() || isGone(command) ? 'cut-off' : 'running';
 }
 
 /** The process that was the command; null when it was never started. */

@@ -14,6 +14,7 @@ import type { Repo } from '../dataset/repo.ts';
 import { datasetOf } from '../dataset/targets.ts';
 import { shortCommand } from '../record/message.ts';
 import type { Context } from '../sys/context.ts';
+import { takeForGone } from '../sys/owner.ts';
 import { finishRun } from './finish.ts';
 import {
   type CommandExit,
@@ -55,15 +56,16 @@ export async function recover(options: RecoverOptions, context: Context): Promis
       hints: ['reprise recover --list'],
     });
   }
+  const chosen = journals.filter(({ id }) => !options.ids?.length || options.ids.includes(id));
+  if (options.assumeGone) for (const { owner } of chosen) takeForGone(owner);
   if (!options.list) await clearLeftovers(repo);
   const results: Result[] = [];
   const report = (result: Result) => {
     results.push(result);
     context.emit({ kind: 'result', result });
   };
-  for (const journal of journals) {
-    if (options.ids && options.ids.length > 0 && !options.ids.includes(journal.id)) continue;
-    const state = journalState(repo.gitDir, journal, options.assumeGone);
+  for (const journal of chosen) {
+    const state = journalState(repo.gitDir, journal);
     if (options.list) report(describe(repo, journal, state, 'ok'));
     else if (state === 'active' || state === 'running') {
       sayGoingOn(context, journal);

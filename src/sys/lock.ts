@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
 import { partName } from './files.ts';
-import { isGone, type Owner, randomId, thisOwner } from './owner.ts';
+import { isGone, isSameOwner, type Owner, randomId, thisOwner } from './owner.ts';
 import { waitForTurn } from './turn.ts';
 
 export interface Lock {
@@ -111,14 +111,10 @@ function breakLock(path: string, gone: Owner): boolean {
   }
   try {
     const now = readOwner(path);
-    if (!now || !isSame(now, gone)) return false;
+    if (!now || !isSameOwner(now, gone)) return false;
     rmSync(path, { force: true });
     return true;
   } finally {
     rmSync(claim, { force: true });
   }
-}
-
-function isSame(a: Owner, b: Owner): boolean {
-  return a.pid === b.pid && a.start === b.start && a.boot === b.boot && a.host === b.host;
 }

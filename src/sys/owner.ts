@@ -23,9 +23,22 @@ export function ownerOf(pid: number): Owner {
   return { host: hostname(), boot: bootId(), pid, start: startTime(pid) ?? 0 };
 }
 
-/** Whether an owner is certainly gone. An owner on another host is never certainly gone. */
+/** Owners on other hosts of whom the user has said that they are gone. */
+const saidGone: Owner[] = [];
+
+/** Takes the user's word for it that an owner on another host is gone, as long as this process lives; one on this host is looked at as ever. */
+export function takeForGone(owner: Owner): void {
+  saidGone.push(owner);
+}
+
+/** Whether two mean the same process. */
+export function isSameOwner(a: Owner, b: Owner): boolean {
+  return a.pid === b.pid && a.start === b.start && a.boot === b.boot && a.host === b.host;
+}
+
+/** Whether an owner is certainly gone. An owner on another host is not, unless the user has said so. */
 export function isGone(owner: Owner): boolean {
-  if (owner.host !== hostname()) return false;
+  if (owner.host !== hostname()) return saidGone.some((one) => isSameOwner(one, owner));
   if (owner.boot !== bootId()) return true;
   const start = startTime(owner.pid);
   if (start !== null) return owner.start !== 0 && start !== owner.start;

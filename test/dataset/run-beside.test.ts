@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectSentence } from '../support/crash-unchanged.ts';
+import { crashModule } from '../support/crash-points.ts';
+import { runBeside } from '../support/crash-world.ts';
 import { commitsOf, leftovers, startReprise } from '../support/runs.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { cliPath, createWorld, type World } from '../support/world.ts';
 
 let world: World;
 let made = 0;
@@ -130,6 +132,16 @@ describe('a run of another host', () => {
     return [pid, ...children.map(Number).flatMap(family)];
   }
 
+  /** Gives a journal or lock an owner on another host. */
+  function moveElsewhere(file: string): void {
+    const value = JSON.parse(readFileSync(file, 'utf8')) as { owner?: object };
+    const host = 'node7.example.org';
+    writeFileSync(
+      file,
+      JSON.stringify(value.owner ? { ...value, owner: { ...value.owner, host } } : { ...value, host }),
+    );
+  }
+
   /** A run that was killed, as it looks from elsewhere. */
   async function killedElsewhere(): Promise<{ readonly dataset: string; readonly id: string }> {
     const dataset = fresh();
@@ -138,9 +150,7 @@ describe('a run of another host', () => {
     const id = readdirSync(runs).flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? [])[0] as string;
     for (const pid of family(going.child.pid as number)) process.kill(pid, 'SIGKILL');
     await going.done;
-    const file = join(runs, `${id}.json`);
-    const journal = JSON.parse(readFileSync(file, 'utf8')) as { owner: { host: string } };
-    writeFileSync(file, JSON.stringify({ ...journal, owner: { ...journal.owner, host: 'node7.example.org' } }));
+    moveElsewhere(join(runs, `${id}.json`));
     return { dataset, id };
   }
 
@@ -161,6 +171,23 @@ describe('a run of another host', () => {
     expect(world.git(dataset, 'status', '--porcelain')).toBe('');
     expect(leftovers(world, dataset)).toEqual([`refs/reprise/unfinished/${id}`]);
     expect(world.reprise(dataset, ['recover']).stderr).toContain('nothing to recover');
+  });
+
+  test('that was killed while its commit landed is recorded, and its locks go', async () => {
+    const dataset = fresh();
+    const crash = crashModule(world.path('crash.mjs'));
+    const argv = [process.execPath, '--import', crash, cliPath, 'run', '--explicit', '-o', 'theirs', 'echo > theirs'];
+    const killed = await runBeside(world, argv, { cwd: dataset, env: { CRASH_ON: '^before git update-ref' } });
+    expect(killed.signal).toBe('SIGKILL');
+    const git = join(dataset, '.git');
+    const journals = readdirSync(join(git, 'reprise/runs')).filter((name) => name.endsWith('.json'));
+    const held = [...journals.map((name) => `reprise/runs/${name}`), 'reprise/save.lock', 'index.lock'];
+    for (const file of held) moveElsewhere(join(git, file));
+
+    expect(world.reprise(dataset, ['recover', '--assume-gone'])).toMatchObject({ code: 0 });
+    expect(lastChanges(dataset, 1)).toEqual([['A theirs']]);
+    expect(world.git(dataset, 'status', '--porcelain')).toBe('');
+    expect(leftovers(world, dataset)).toEqual([]);
   });
 
   test('does not keep others from working', async () => {

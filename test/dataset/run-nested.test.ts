@@ -192,6 +192,19 @@ describeWith(['git-annex'], 'a run inside a run', () => {
     expectClean(sub);
   });
 
+  test('saves a change in a subdataset although an older one at the top has the same name', () => {
+    const dataset = plain('same-name');
+    world.sh(
+      dataset,
+      'git init -q sub && git -C sub commit -q --allow-empty -m start && git submodule --quiet add ./sub && git commit -qm sub',
+    );
+    const line = `echo outer > x && ${inner} run -m inner 'echo inner > sub/x'`;
+    expect(world.reprise(dataset, ['run', '-m', 'outer', line])).toMatchObject({ code: 0 });
+    expect(world.git(dataset, 'show', 'HEAD:x')).toBe('outer');
+    expect(world.git(join(dataset, 'sub'), 'log', '--format=%s', '--', 'x')).toBe('[DATALAD RUNCMD] inner');
+    expectClean(dataset);
+  });
+
   test('several outer runs at once, each with runs inside: everybody has exactly their own', async () => {
     const dataset = fresh('families');
     const since = world.git(dataset, 'rev-parse', 'HEAD');
