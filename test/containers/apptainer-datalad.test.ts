@@ -87,7 +87,7 @@ describeWith(['docker', 'datalad-container', 'git-annex'], 'The line of an image
     world.path('ds', IMAGE);
     world.sh(dataset, `cp -rL '${testImage('busybox').archive}' ${IMAGE}`);
     world.ok(dataladArgv('datalad', ['save', '-d', dataset]));
-    const values = { image: IMAGE, imageDataset: '.', command: "sh -c 'date +%s%N > out'" };
+    const values = { image: IMAGE, imageDataset: '.', command: "sh -c 'cat /proc/sys/kernel/random/uuid > out'" };
     const line = formatCall(defaultCallFormat('dhub://busybox'), values);
     expect(line).not.toMatch(/\/python|[{}]/);
     world.ok(dataladArgv('datalad', ['run', '-d', dataset, '-i', IMAGE, line]), { cwd: dataset, env });
