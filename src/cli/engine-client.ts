@@ -51,6 +51,8 @@ async function main(verb: string | undefined, argument: string, words: readonly 
   }
 }
 
+// What Node thinks of a library's calls is not for users: from 24 on it warns of one, amid a command's own words.
+process.noDeprecation = true;
 const [verb, argument = '', ...words] = process.argv.slice(2);
 // Input that nobody read must not keep us here.
 void main(verb, argument, words).then((code) => process.exit(code));

@@ -12,6 +12,8 @@ export async function main(): Promise<void> {
     writeSync(2, `${failureText(error, { verbose: true, versions: versions() })}\n`);
     process.exit(BUG_STATUS);
   });
+  // What Node thinks of a library's calls is not for users.
+  process.noDeprecation = true;
   const { env } = process;
   const code = await invoke(trueArguments(process.argv.slice(2)), {
     cwd: currentFolder(env),
