@@ -39,3 +39,11 @@ export async function readRef(repo: Repo, ref: string): Promise<string | null> {
 export async function hasCommit(repo: Repo, commit: string): Promise<boolean> {
   return (await git(repo, ['cat-file', '-e', `${commit}^{commit}`], { accept: [0, 1, 128] })).code === 0;
 }
+
+/** A full ref name, or the first of `name-2`, `name-3` and so on that nothing has yet. */
+export async function freeRef(repo: Repo, name: string): Promise<string> {
+  for (let number = 1; ; number += 1) {
+    const ref = number === 1 ? name : `${name}-${number}`;
+    if ((await readRef(repo, ref)) === null) return ref;
+  }
+}

@@ -1,5 +1,5 @@
 /** Refs that keep what a stopped rerun has left or made, so that nothing is lost when it goes on or is undone. */
-import { readRef } from '../dataset/refs.ts';
+import { freeRef } from '../dataset/refs.ts';
 import { git, type Repo } from '../dataset/repo.ts';
 import { keepAside } from '../run/unfinished.ts';
 
@@ -19,13 +19,5 @@ export async function keepSide(repo: Repo, id: string, commit: string): Promise<
 
 /** Keeps what differs from the last commit, and takes it out of the work tree; returns the ref, null where nothing differs. */
 export async function keepFiles(repo: Repo, name: string, message: string): Promise<string | null> {
-  const ref = await freeRef(repo, name);
-  return (await keepAside(repo, ref, message, null)) ? ref : null;
-}
-
-async function freeRef(repo: Repo, name: string): Promise<string> {
-  for (let number = 1; ; number += 1) {
-    const ref = number === 1 ? name : `${name}-${number}`;
-    if ((await readRef(repo, ref)) === null) return ref;
-  }
+  return keepAside(repo, name, message, null);
 }

@@ -6,6 +6,7 @@ import { commitAside } from '../dataset/commit.ts';
 import { globPatterns } from '../dataset/globbed-paths.ts';
 import { pathsBelow, scanDataset } from '../dataset/hierarchy.ts';
 import { readConfig } from '../dataset/read-config.ts';
+import { freeRef } from '../dataset/refs.ts';
 import { git, type Repo, repoAt } from '../dataset/repo.ts';
 import type { ScanEntry } from '../dataset/worktree.ts';
 import { renderMessage, shortCommand } from '../record/message.ts';
@@ -36,48 +37,57 @@ export async function setAside(subject: Subject, journal: Journal): Promise<stri
     content: { record: plain },
     ...(journal.message === null ? {} : { message: journal.message }),
   });
-  const ref = `refs/reprise/unfinished/${journal.id}`;
-  const kept = await keepAside(repo, ref, message.replace('[DATALAD RUNCMD] ', '[REPRISE UNFINISHED] '), declared);
-  return kept ? ref : null;
+  const name = `refs/reprise/unfinished/${journal.id}`;
+  return keepAside(repo, name, message.replace('[DATALAD RUNCMD] ', '[REPRISE UNFINISHED] '), declared);
 }
 
 /**
- * Commits what differs from the last commit to a ref of its own, and then takes it out of the work tree. In a subdataset the ref is that subdataset's.
+ * Commits what differs from the last commit to a ref of its own, and then takes it out of work tree and index. In a subdataset the ref is that
+ * subdataset's. Where this was cut off before, what was kept then stays, and the rest gets the next name.
  *
+ * @param name of the ref, or of the first one if it is taken
  * @param paths relative to the root; null for everything
- * @returns whether there was anything
+ * @returns the ref, or one below; null where there was nothing
  */
 export async function keepAside(
   repo: Repo,
-  ref: string,
+  name: string,
   message: string,
   paths: readonly string[] | null,
-): Promise<boolean> {
+): Promise<string | null> {
   const scanned = await scanDataset(repo, 'all', paths);
-  let isBelow = false;
+  let below: string | null = null;
   for (const { path, submodule } of scanned) {
     const sub = submodule?.modified || submodule?.untracked ? repoAt(join(repo.root, path), repo.context) : null;
     const inside = paths === null ? null : pathsBelow(paths, path);
-    if (sub && (await keepAside(sub, ref, message, inside))) isBelow = true;
+    if (sub) below = (await keepAside(sub, name, message, inside)) ?? below;
   }
   const entries = scanned.filter((entry) => entry.kind !== 'unmerged' && !entry.submodule && !entry.path.endsWith('/'));
-  if (entries.length === 0) return isBelow;
-  const changes = entries.map((entry) =>
-    entry.headSha === ''
-      ? { path: entry.path }
-      : { path: entry.path, headMode: entry.headMode, headSha: entry.headSha },
-  );
-  await commitAside(repo, await readConfig(repo), { ref, changes, message });
+  const changes = entries
+    .filter((entry) => !isOnlyStaged(entry))
+    .map(({ path, headMode, headSha }) => (headSha === '' ? { path } : { path, headMode, headSha }));
+  const ref = changes.length > 0 ? await freeRef(repo, name) : null;
+  if (ref !== null) await commitAside(repo, await readConfig(repo), { ref, changes, message });
   await restore(repo, entries);
-  return true;
+  return ref ?? below;
 }
 
-/** Takes new files away and checks the others out as they were committed. */
+/** A new file of which the index knows, but which is gone: there is nothing to keep. */
+function isOnlyStaged({ headMode, worktreeMode, indexState }: ScanEntry): boolean {
+  return headMode === '000000' && worktreeMode === '000000' && indexState !== '?';
+}
+
+/** Takes new files away, and checks the others out as they were committed. */
 async function restore(repo: Repo, entries: readonly ScanEntry[]): Promise<void> {
+  const added = entries.filter((entry) => entry.headMode === '000000' && entry.indexState !== '?');
   const known = entries.filter((entry) => entry.headMode !== '000000').map((entry) => entry.path);
   for (const entry of entries.filter((one) => one.headMode === '000000')) {
     rmSync(fsPath(join(repo.root, entry.path)), { force: true });
     removeEmptyFolders(repo.root, dirname(entry.path));
+  }
+  if (added.length > 0) {
+    const input = joinNul(added.map((entry) => entry.path));
+    await git(repo, ['update-index', '--force-remove', '-z', '--stdin'], { input });
   }
   if (known.length > 0)
     await git(repo, ['checkout', 'HEAD', '--pathspec-from-file=-', '--pathspec-file-nul'], {

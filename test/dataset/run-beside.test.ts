@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectSentence } from '../support/crash-unchanged.ts';
 import { crashModule } from '../support/crash-points.ts';
 import { runBeside } from '../support/crash-world.ts';
-import { commitsOf, leftovers, startReprise } from '../support/runs.ts';
+import { commitsOf, killAll, leftovers, startReprise } from '../support/runs.ts';
 import { cliPath, createWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -126,12 +126,6 @@ describe('a run without --explicit', () => {
 });
 
 describe('a run of another host', () => {
-  /** A process and all below it, outermost first. */
-  function family(pid: number): readonly number[] {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
-    return [pid, ...children.map(Number).flatMap(family)];
-  }
-
   /** Gives a journal or lock an owner on another host. */
   function moveElsewhere(file: string): void {
     const value = JSON.parse(readFileSync(file, 'utf8')) as { owner?: object };
@@ -148,8 +142,7 @@ describe('a run of another host', () => {
     const { going } = await begin(dataset, 'theirs', '--explicit', '-o', 'theirs');
     const runs = join(dataset, '.git/reprise/runs');
     const id = readdirSync(runs).flatMap((name) => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? [])[0] as string;
-    for (const pid of family(going.child.pid as number)) process.kill(pid, 'SIGKILL');
-    await going.done;
+    await killAll(going);
     moveElsewhere(join(runs, `${id}.json`));
     return { dataset, id };
   }

@@ -1,6 +1,6 @@
 /** Processes that go on at the same time, and what a history says about the runs it records. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cliPath, type Outcome, type RunOptions, type World } from './world.ts';
 
@@ -43,6 +43,18 @@ export function start(world: World, argv: readonly string[], options: RunOptions
 /** Starts the built `reprise` and does not wait for it. */
 export function startReprise(world: World, cwd: string, args: readonly string[], options: RunOptions = {}): Going {
   return start(world, [process.execPath, cliPath, ...args], { ...options, cwd });
+}
+
+/** Kills a program and all that it has started, as a machine that loses power does, and waits for its end. */
+export async function killAll({ child, done }: Going): Promise<void> {
+  for (const pid of familyOf(child.pid as number)) process.kill(pid, 'SIGKILL');
+  await done;
+}
+
+/** A process and all below it, outermost first. */
+function familyOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+  return [pid, ...children.map(Number).flatMap(familyOf)];
 }
 
 /** Outcomes that are not a success, with what they said. */
