@@ -1,6 +1,6 @@
 /** What the last commit has in the place of files that have changed: which of them were annexed. */
 import { decodeName } from '../core/bytes.ts';
-import { keyFromLink, parsePointer } from './annex/keys.ts';
+import { MAX_POINTER, keyFromLink, parsePointer } from './annex/keys.ts';
 import type { Change } from './content-store.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { Repo } from './repo.ts';
@@ -9,9 +9,6 @@ import { readBlobs } from './worktree.ts';
 export type OldState =
   | { readonly kind: 'link'; readonly key: string; readonly target: string }
   | { readonly kind: 'pointer'; readonly key: string };
-
-/** More bytes than a pointer file has (git-annex, "annex pointer files"). */
-const LONGEST_POINTER = 32 * 1024;
 
 /** The annexed ones among these files, by path. */
 export async function oldKeys(
@@ -28,7 +25,7 @@ export async function oldKeys(
     readBlobs(
       repo,
       files.map(({ headSha }) => headSha),
-      LONGEST_POINTER,
+      MAX_POINTER,
     ),
   ]);
   const states = new Map<string, OldState>();

@@ -6,15 +6,12 @@
 import { join } from 'node:path';
 import { joinNul } from '../core/bytes.ts';
 import { lstatOrNull } from '../sys/files.ts';
-import { parsePointer } from './annex/keys.ts';
+import { MAX_POINTER, parsePointer } from './annex/keys.ts';
 import { runAnnex } from './annex-batch.ts';
 import { annexDates } from './fake-dates.ts';
 import { git, type Repo } from './repo.ts';
 import { diffTrees, type TreeEntry } from './tree-changes.ts';
 import { readBlobs } from './worktree.ts';
-
-/** Git-annex's limit for pointer files. */
-const MAX_POINTER = 32768;
 
 /** Paths of unlocked annexed files among entries of a tree. */
 export async function pointersAmong(repo: Repo, entries: ReadonlyMap<string, TreeEntry>): Promise<ReadonlySet<string>> {

@@ -1,7 +1,7 @@
 /** What was staged, looked at before it is committed: is it what was stored, and which keys are in it. */
 import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
-import { parsePointer } from './annex/keys.ts';
+import { MAX_POINTER, parsePointer } from './annex/keys.ts';
 import type { StorePlan } from './content-store.ts';
 import { contentAt } from './presence.ts';
 import type { Repo } from './repo.ts';
@@ -24,7 +24,7 @@ export async function withKeys(
   const blobs = await readBlobs(
     repo,
     pointers.map((entry) => entry.sha),
-    32 * 1024,
+    MAX_POINTER,
   );
   const keys = new Map(pointers.map((entry, index) => [entry.path, blobs[index] ? parsePointer(blobs[index]) : null]));
   return staged.map((entry) => ({

@@ -8,7 +8,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeName, encodeName, fsPath } from '../core/bytes.ts';
 import { lstatOrNull } from '../sys/files.ts';
-import { keyFromLink, parsePointer } from './annex/keys.ts';
+import { MAX_POINTER, keyFromLink, parsePointer } from './annex/keys.ts';
 import { contentAt } from './presence.ts';
 import { readHead } from './refs.ts';
 import { git, type Repo, repoAt } from './repo.ts';
@@ -158,9 +158,6 @@ async function innerStates(
 
 /** How many blobs are read at a time: links and pointers are small, but a file just below the limit for pointers is not. */
 const AT_A_TIME = 4096;
-/** Git-annex's limit for pointer files. */
-const MAX_POINTER = 32 * 1024;
-
 async function readPairs(
   repo: Repo,
   pairs: readonly Pair[],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { decodeName } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
-import { keyFromLink, parsePointer } from './annex/keys.ts';
+import { MAX_POINTER, keyFromLink, parsePointer } from './annex/keys.ts';
 import { objectFile } from './presence.ts';
 import { git, type Repo, repoAt } from './repo.ts';
 import { diffTrees, type TreeDifference } from './tree-changes.ts';
@@ -56,7 +56,7 @@ async function newKeys(repo: Repo, changes: ReadonlyMap<string, TreeDifference>)
   const blobs = await readBlobs(
     repo,
     files.map((file) => file.sha),
-    32 * 1024,
+    MAX_POINTER,
   );
   const keys = files.flatMap(({ mode }, index) => {
     const blob = blobs[index];

@@ -1,6 +1,6 @@
 /** What differs between the last commit, the index and the work tree: one `git status`, read exactly. */
 import { decodeName } from '../core/bytes.ts';
-import { parsePointer } from './annex/keys.ts';
+import { MAX_POINTER, parsePointer } from './annex/keys.ts';
 import { annexDates } from './fake-dates.ts';
 import { assertIndex } from './index-check.ts';
 import { nextAnswer } from './object-reader.ts';
@@ -103,7 +103,7 @@ async function pointersAmong(repo: Repo, entries: readonly ScanEntry[]): Promise
     .filter((entry) => entry.worktreeState === 'M' && entry.indexMode.startsWith('100'))
     .map((entry) => entry.indexSha);
   if (suspects.length === 0) return false;
-  const blobs = await readBlobs(repo, suspects, 32 * 1024);
+  const blobs = await readBlobs(repo, suspects, MAX_POINTER);
   return blobs.some((blob) => blob !== null && parsePointer(blob) !== null);
 }
 

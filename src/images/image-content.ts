@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { decodeName, fsPath } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import { quoteWord } from '../core/quote.ts';
-import { keyFromLink, parsePointer } from '../dataset/annex/keys.ts';
+import { MAX_POINTER, keyFromLink, parsePointer } from '../dataset/annex/keys.ts';
 import { contentKeys, withoutExtension } from '../dataset/content-keys.ts';
 import type { Repo } from '../dataset/repo.ts';
 import { trackedBelow } from '../dataset/tracked.ts';
@@ -92,9 +92,6 @@ function keyAt(file: string, mayBeObject: boolean): string | null {
   const own = mayBeObject ? keyFromLink(file) : null;
   return own ?? (stat.size < MAX_POINTER ? parsePointer(readFileSync(fsPath(file))) : null);
 }
-
-/** Git-annex's limit for pointer files. */
-const MAX_POINTER = 32768;
 
 /** Keys of unlocked files by path: Git has a pointer where the work tree has the content. */
 async function unlockedKeys(

@@ -1,7 +1,7 @@
 /** Reading trees of one repository by content: requests that come together are answered by one Git process, and equal trees are read once. */
 import { createHash } from 'node:crypto';
 import { decodeName, encodeName } from '../core/bytes.ts';
-import { keyFromBlob } from '../dataset/annex/keys.ts';
+import { MAX_POINTER, keyFromBlob } from '../dataset/annex/keys.ts';
 import { git, type Repo } from '../dataset/repo.ts';
 import { parseBatch, readBlobs } from '../dataset/worktree.ts';
 import type { TreeEntry } from './stale.ts';
@@ -22,8 +22,6 @@ export interface Trees {
   readonly digestLike: (entry: TreeEntry, digest: string) => Promise<string | undefined>;
 }
 
-/** Git-annex's limit for pointer files. */
-const MAX_POINTER = 32768;
 /** Files in Git are small; a larger one is not read to be compared. */
 const MOST_HASHED = 64 * 2 ** 20;
 /** Entries of trees, and keys of files, that are kept. */

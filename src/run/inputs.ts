@@ -6,7 +6,7 @@ import { decodeName, fsPath } from '../core/bytes.ts';
 import type { Config } from '../core/config.ts';
 import { RepriseError } from '../core/errors.ts';
 import type { Result } from '../core/result.ts';
-import { keyFromBlob, keyFromLink } from '../dataset/annex/keys.ts';
+import { MAX_POINTER, keyFromBlob, keyFromLink } from '../dataset/annex/keys.ts';
 import { isContentOf } from '../dataset/content-store.ts';
 import { fetchEach, type FetchOptions } from '../dataset/fetch.ts';
 import { expandStrict, type GlobResult } from '../dataset/globbed-paths.ts';
@@ -214,7 +214,7 @@ async function committedDigest(repo: Repo, path: string): Promise<string | null>
   const result = await git(repo, ['rev-parse', '--verify', '--quiet', `HEAD:${path}`], { accept: [0, 1, 128] });
   if (result.code !== 0) return null;
   const sha = result.stdout.toString('latin1').trim();
-  const [blob] = await readBlobs(repo, [sha], 32 * 1024);
+  const [blob] = await readBlobs(repo, [sha], MAX_POINTER);
   const key = blob ? keyFromBlob(blob) : null;
   return key === null ? `git:${sha}` : `annex:${key}`;
 }

@@ -12,7 +12,7 @@ import { closingBlock } from './extension.ts';
 import type { FinishRequest } from './finish-request.ts';
 import type { CommandExit, Journal } from './journal.ts';
 import type { CommitsMeanwhile } from './nesting.ts';
-import { declaredByOthers, outputPaths } from './others-outputs.ts';
+import { declaredByOthers, outputPaths } from './declared-outputs.ts';
 import { identicalOutputs } from './outputs.ts';
 import type { Subject } from './subject.ts';
 

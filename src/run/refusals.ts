@@ -7,7 +7,11 @@ import { type DeclaredVersusActual, writtenMountPoints } from './effects.ts';
 import type { FinishRequest } from './finish-request.ts';
 import type { CommitsMeanwhile } from './nesting.ts';
 
-/** A command that left the branch, or rewrote what it started from, cannot be joined to it. */
+/**
+ * A command that left the branch, or rewrote what it started from, cannot be joined to it.
+ *
+ * @param isAhead whether it is known that the commit follows the one that the run started from
+ */
 export async function historyProblem(
   request: FinishRequest,
   ref: string | null,

@@ -180,7 +180,7 @@ export function keyFromBlob(blob: Uint8Array): string | null {
 }
 
 /** Git-annex's limit for pointer files with additional lines. */
-const MAX_POINTER = 32768;
+export const MAX_POINTER = 32768;
 
 /**
  * The key that a pointer file (an unlocked annexed file, as Git stores it) names, or null.

@@ -1,4 +1,4 @@
-/** Outputs of explicit runs that go on beside a run which saves all that was changed: those are theirs to record. */
+/** Whose outputs are whose: what a run has declared, and what explicit runs beside one that saves all that was changed have, which is theirs to record. */
 import { join } from 'node:path';
 import { expandStrict, type GlobResult, globPatterns } from '../dataset/globbed-paths.ts';
 import { lstatOrNull } from '../sys/files.ts';
