@@ -2,7 +2,6 @@
 import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { engineTag } from '../containers/engine/archive.ts';
 import { engineSays } from '../containers/engine/connect.ts';
 import { removeImage } from '../containers/engine/image.ts';
 import { putOnLeash } from '../containers/engine/leash.ts';
@@ -134,7 +133,7 @@ async function withoutTrace(
 ): Promise<void> {
   if (!('engine' in runner)) return work();
   const { api, endpoint } = runner.engine;
-  const removal: Removal = { endpoint, what: 'image', name: engineTag(String(config)) };
+  const removal: Removal = { endpoint, what: 'image', name: String(config) };
   const leash = putOnLeash([process.execPath, clientPath(), 'remove', JSON.stringify(removal)], env);
   try {
     await work();

@@ -3,7 +3,9 @@ import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { probeProgram } from '../../src/doctor/probe-image.ts';
+import { identifyImage } from '../../src/containers/identity.ts';
+import { removeAbandoned } from '../../src/containers/engine/remove.ts';
+import { probeProgram, writeProbeImage } from '../../src/doctor/probe-image.ts';
 import { newDataset } from '../images/support.ts';
 import { engineEnv, engineSocket } from '../support/engines.ts';
 import { describeWith } from '../support/oracles.ts';
@@ -121,5 +123,19 @@ describeWith(['docker', 'podman', 'apptainer'], 'a container', () => {
     await probeAndSend('SIGKILL');
     for (let left = 200; traces('docker').length > 0 && left > 0; left -= 1) await sleep(100);
     expect(traces('docker')).toEqual([]);
+  });
+
+  test.each(['docker', 'podman'] as const)('is taken away although its tag is gone: %s', async (engine) => {
+    const folder = world.path(`untagged-${engine}`);
+    writeProbeImage(folder, probeProgram() as Buffer);
+    const { config } = await identifyImage(folder);
+    const url = 'http://localhost/v1.40/images/load';
+    const post = ['curl', '-sS', '--unix-socket', engineSocket(engine), '-H', 'Content-Type: application/x-tar'];
+    world.ok(['tar', '-C', folder, '-cf', `${folder}.tar`, '.']);
+    world.ok([...post, '--data-binary', `@${folder}.tar`, url]);
+    expect(traces(engine)).toHaveLength(1);
+    const endpoint = { engine, from: null, via: 'socket', path: engineSocket(engine) } as const;
+    await removeAbandoned({ endpoint, what: 'image', name: String(config) }, {});
+    expect(traces(engine)).toEqual([]);
   });
 });

@@ -68,8 +68,19 @@ export async function findImage(engine: AnyEngine, image: EngineImage, env: Node
   return null;
 }
 
-/** Removes an image by a name of its own; fails while a container uses it: forced, Docker would take the name only. @returns whether there was one */
-export async function removeImage(api: Docker | null, name: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+/**
+ * Removes an image that was loaded here; fails while a container uses it: forced, Docker would take the tag only.
+ *
+ * By its own id as well, because the tag may be gone before it: Docker takes the tag first, and keeps an image that a container has begun to use since.
+ *
+ * @param configDigest of an image that nobody else has loaded
+ * @returns whether there was one
+ */
+export async function removeImage(api: Docker | null, configDigest: string, env: NodeJS.ProcessEnv): Promise<boolean> {
+  return (await removeNamed(api, engineTag(configDigest), env)) || removeNamed(api, configDigest, env);
+}
+
+async function removeNamed(api: Docker | null, name: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   if (api === null) return removeImageByCommand(name, env);
   try {
     await api.getImage(name).remove({ force: false });

@@ -13,10 +13,11 @@ const PAUSE_MS = 500;
 export interface Removal {
   readonly endpoint: Endpoint;
   readonly what: 'container' | 'image';
+  /** Of a container its name, of an image the digest of its configuration. */
   readonly name: string;
 }
 
-/** Removes a container or an image by its name, and waits some seconds for one that is not there yet, or is in use. */
+/** Removes a container or an image, and waits some seconds for one that is not there yet, or is in use. */
 export async function removeAbandoned({ endpoint, what, name }: Removal, env: NodeJS.ProcessEnv): Promise<void> {
   const api = endpoint.via === 'command' ? null : await open(endpoint);
   const remove = () => {
