@@ -108,7 +108,7 @@ export const mergeScenarios: readonly RerunScenario[] = [
       base: 'annex',
       commits: [
         { name: 'b', run: more },
-        { name: 'c', files: { 'nonrun-file0': 'blah' } },
+        { name: 'c', files: { 'nonrun-file0': 'much blah' } },
         { name: 'd', on: ['b'], files: { 'nonrun-file1': 'more blah' } },
         { name: 'e', on: ['c', 'd'], merge: true },
       ],

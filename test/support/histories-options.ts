@@ -119,7 +119,7 @@ export const optionScenarios: readonly RerunScenario[] = [
     history: {
       base: 'annex',
       commits: [
-        { name: 'a', files: { 'a.in': 'a', 'b.in': 'b', 'c.out': 'c' } },
+        { name: 'a', files: { 'a.in': 'in a', 'b.in': 'in b', 'c.out': 'out c!' } },
         { name: 'b', run: 'echo {inputs} > {outputs}', options: ['-i', '.', '-i', '*.in', '-o', 'c.out'] },
         { name: 'c', run: 'echo {inputs[0]} > getitem', options: ['-i', '*.in'] },
         { name: 'd', run: 'test "$(pwd)" = "{pwd}" && test "{dspath}" = "$PWD" && echo same >> pwd' },

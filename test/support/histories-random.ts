@@ -94,11 +94,16 @@ function commitsOf(drafts: readonly Draft[]): readonly HistoryCommit[] {
       appended.add(grown);
       commit = { name, on: [on], run: `echo ${name} >> f-${grown}`, options: ['-o', `f-${grown}`] };
     } else if (kind === 'growing' || kind === 'appending') commit = own(`echo ${name} >> f-${name}`);
-    else commit = { name, on: [on], files: { [`p-${name}`]: name } };
+    else commit = { name, on: [on], files: { [`p-${name}`]: plainText(name) } };
     commits.push(commit);
     parents.set(name, commit.on ?? []);
   }
   return commits;
+}
+
+/** Longer than what any command writes; see `History`. */
+function plainText(name: string): string {
+  return name.padEnd(500, '.');
 }
 
 type Parents = ReadonlyMap<string, readonly string[]>;

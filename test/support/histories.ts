@@ -32,6 +32,10 @@ export type HistoryCommit = Placed &
     | { readonly sh: string }
   );
 
+/**
+ * With an annex, no plain file may have the size of an annexed one: in a copy of a repository git-annex knows files by size and time only, and takes a
+ * plain one that was written in the same second for the annexed one.
+ */
 export interface History {
   readonly base: keyof typeof grounds;
   readonly commits: readonly HistoryCommit[];
