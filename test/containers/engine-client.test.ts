@@ -218,14 +218,19 @@ for (const way of ['docker', 'podman', 'podman-command'] as const satisfies read
       expect(engine.containers()).not.toContain(name);
     });
 
-    test('leaves nothing behind after a signal that came before it had started', async () => {
-      const { file, name } = engine.job(engine.plan(['sleep', '1000']));
-      const child = engine.start(file);
-      await setTimeout(70);
-      child.kill('SIGTERM');
-      await once(child, 'exit');
-      expect(await eventually(() => !engine.containers().includes(name), 8)).toBe(true);
-    });
+    test.each([70, 100, 150])(
+      'leaves nothing behind after a signal that came before it had started: at %i ms',
+      async (ms) => {
+        const { file, name } = engine.job(engine.plan(['sleep', '1000']));
+        const child = engine.start(file);
+        await setTimeout(ms);
+        child.kill('SIGTERM');
+        const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+        // Never as if the command had ended well.
+        expect(signal ?? code).toBe(signal === null ? 143 : 'SIGTERM');
+        expect(await eventually(() => !engine.containers().includes(name), 8)).toBe(true);
+      },
+    );
 
     // Last, because by now the time that a leash takes has passed beside the other tests.
     test('is gone also if the client was killed while the container was being made', async () => {

@@ -1,5 +1,6 @@
 /** The same job through Podman's command line, for where Podman has no socket. */
 import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { execute, start } from '../../sys/proc.ts';
 import { onPath } from './endpoint.ts';
 import { ENGINE_FAILED, type EngineJob, failed, labelsOf } from './job.ts';
@@ -13,6 +14,8 @@ interface Ended {
 }
 
 const GO_PANIC = 2;
+/** States of a container before its command has begun (podman-ps(1)). */
+const NOT_STARTED: ReadonlySet<string> = new Set(['configured', 'created', 'initialized']);
 
 /**
  * Runs the job's container to its end; Podman removes it.
@@ -37,7 +40,11 @@ export async function runByCommand(job: EngineJob, env: NodeJS.ProcessEnv, leash
     // In a session of its own: a terminal's Ctrl-C comes once, through us.
     detached: true,
   });
+  let ended = false;
   signals.attach(async (signal) => {
+    // While it makes a container, Podman takes a signal as meant for itself: it leaves what it has made, and ends with 0.
+    await untilRunning(job.name, env, () => ended);
+    if (ended) return;
     // `podman run` hands on what it gets, but for these: the one cannot be caught, the other makes it print its own stack.
     if (signal === 'SIGKILL' || signal === 'SIGQUIT') await killByCommand(job.name, signal, env);
     else child.kill(signal);
@@ -50,6 +57,7 @@ export async function runByCommand(job: EngineJob, env: NodeJS.ProcessEnv, leash
       );
       child.once('exit', (code, signal) => resolve({ code, signal }));
     });
+    ended = true;
     // Podman that was killed, or that broke down as a program in Go does, leaves its container running.
     if (code === null || code === GO_PANIC) await removeByCommand(job.name, env);
     leash.release();
@@ -57,6 +65,18 @@ export async function runByCommand(job: EngineJob, env: NodeJS.ProcessEnv, leash
   } finally {
     unwatch();
     signals.stop();
+  }
+}
+
+const LOOK_MS = 50;
+
+/** Waits until a container that is being made has started, or is not awaited any more. */
+async function untilRunning(name: string, env: NodeJS.ProcessEnv, over: () => boolean): Promise<void> {
+  const argv = ['podman', 'container', 'inspect', '--format', '{{.State.Status}}', name] as const;
+  while (!over()) {
+    const { code, stdout } = await execute(argv, { cwd: '/', env });
+    if (code === 0 && !NOT_STARTED.has(stdout.toString().trim())) return;
+    await setTimeout(LOOK_MS);
   }
 }
 
