@@ -1,7 +1,7 @@
 /**
  * Python's `glob.glob(pattern, recursive=True)`: the same paths, the same number of times, in any order.
  *
- * Source: CPython 3.11's `glob`. A folder is read once per call, and entries are looked at one by one only where a literal name or a
+ * Source: CPython 3.14's `glob`; before, `none/**` matched a folder that was not there. A folder is read once per call, and entries are looked at one by one only where a literal name or a
  * symbolic link asks for it.
  */
 import { lstatSync, readdirSync, statSync } from 'node:fs';
@@ -79,7 +79,7 @@ function findInFolder(tail: string): InFolder {
 }
 
 function everythingBelow(search: Search, folder: string, foldersOnly: boolean): string[] {
-  const paths = [''];
+  const paths = folder === '' || isFolder(search, folder) ? [''] : [];
   const descend = (from: string, prefix: string): void => {
     const { folders, links } = list(search, from);
     for (const name of namesIn(search, from, foldersOnly)) {

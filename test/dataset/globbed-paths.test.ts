@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expand, expandStrict, globPatterns } from '../../src/dataset/globbed-paths.ts';
 import { DEEP, pattern, plant, tree } from '../support/odd-trees.ts';
 import { describeWith } from '../support/oracles.ts';
-import { type PythonOracle, pythonOfDatalad, startPython } from '../support/python-oracle.ts';
+import { GLOB_AS_NOW, type PythonOracle, pythonOfDatalad, startPython } from '../support/python-oracle.ts';
 import { createWorld, type World } from '../support/world.ts';
 
 describe('declared paths', () => {
@@ -61,6 +61,7 @@ describeWith(['datalad'], 'globbed paths as in DataLad', () => {
     world = createWorld();
     oracle = startPython(
       `
+${GLOB_AS_NOW}
 from datalad.support.globbedpaths import GlobbedPaths
 def answer(case):
     g = GlobbedPaths(case['patterns'], pwd=case['pwd'])

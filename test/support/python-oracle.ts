@@ -9,6 +9,13 @@ export interface PythonOracle {
   close(): Promise<void>;
 }
 
+/** Python lines that make an older `glob` do as that of Python 3.14: of a folder that is not there, `folder/**` does not match the folder. */
+export const GLOB_AS_NOW = `
+import glob, os
+below = glob._glob2
+glob._glob2 = lambda folder, *more, **named: below(folder, *more, **named) if not folder or os.path.isdir(folder) else iter(())
+`;
+
 const LOOP = `
 import json, sys
 for line in sys.stdin:
