@@ -48,7 +48,7 @@ export async function compareDeclared(
   }));
   const isDeclared = (path: string) => outputs.dot || known.has(path) || patterns.some(({ covers }) => covers(path));
   return {
-    untouched: patterns.filter(({ covers }) => ![...touched].some(covers)).map(({ pattern }) => pattern),
+    untouched: [...new Set(patterns.filter(({ covers }) => ![...touched].some(covers)).map(({ pattern }) => pattern))],
     written: after.filter((path) => touched.has(path)),
     undeclared: changed.filter((path) => !isDeclared(path)),
     // What was written and is not among the changes is either as it was, or ignored.

@@ -38,15 +38,37 @@ async function installReached(
   for (const sub of await readSubdatasets(repo)) {
     const path = relative(subject.repo.root, join(repo.root, sub.path));
     // Links may lead into a subdataset that has just been installed.
-    const reached = patterns.some((pattern) => {
-      const real = realPattern(subject, pattern);
-      return real !== null && reaches([escapeMagic(real.folder), ...real.wild].join('/'), path);
-    });
+    const reached = patterns.some((pattern) => reachesFrom(subject, pattern, path));
     if (!reached) continue;
     if (!installed(repo, sub)) report(await install(repo, sub));
     const inner = installed(repo, sub);
     if (inner) await installReached(subject, inner, patterns, report, install);
   }
+}
+
+/** Of patterns, those that match nothing now and will not either when the subdatasets that are missing have been installed. */
+export async function hopeless(subject: Subject, patterns: readonly string[]): Promise<readonly string[]> {
+  const { misses, partial } = globPatterns(patterns, subject.pwd);
+  const open = [...misses, ...partial.keys()];
+  const missing = open.length > 0 ? await notInstalled(subject.repo, subject.repo) : [];
+  return open.filter((pattern) => !missing.some((path) => reachesFrom(subject, pattern, path)));
+}
+
+/** Subdatasets that are not installed although what they lie in is, by path from the top. */
+async function notInstalled(top: Repo, repo: Repo): Promise<readonly string[]> {
+  const paths: string[] = [];
+  for (const sub of await readSubdatasets(repo)) {
+    const inner = installed(repo, sub);
+    if (inner) paths.push(...(await notInstalled(top, inner)));
+    else paths.push(relative(top.root, join(repo.root, sub.path)));
+  }
+  return paths;
+}
+
+/** Whether a pattern, seen from the folder of the run, can match the folder at a path from the top, or something below it. */
+function reachesFrom(subject: Subject, pattern: string, path: string): boolean {
+  const real = realPattern(subject, pattern);
+  return real !== null && reaches([escapeMagic(real.folder), ...real.wild].join('/'), path);
 }
 
 /** A path as a pattern that matches nothing else. */

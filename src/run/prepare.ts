@@ -7,9 +7,10 @@ import { RepriseError } from '../core/errors.ts';
 import { usesTmpdir } from '../core/placeholders.ts';
 import type { Result } from '../core/result.ts';
 import { expand, type GlobResult, globPatterns } from '../dataset/globbed-paths.ts';
+import { installSubdataset } from '../dataset/install.ts';
 import type { RunRecord } from '../record/run-record.gen.ts';
 import { assertInside } from './boundaries.ts';
-import { matchInstalling } from './globs.ts';
+import { hopeless, type Installer, matchInstalling } from './globs.ts';
 import { type DirtyInput, dirtyInputs, fetchInputs, type InputFile, lookAtInputs } from './inputs.ts';
 import type { Launched, Launcher, Replay, RunOptions } from './options.ts';
 import {
@@ -67,16 +68,24 @@ export async function prepare(
   const specs = literal || replay ? declared : fillSpecs(declared, substitutions);
   assertInside(subject, [...specs.inputs, ...specs.outputs, ...specs.extraInputs]);
   const cmd = recordedCommand(options);
+  const needsInputs = !options.dryRun && !covers(options.assumeReady, 'inputs');
+  // A run that is refused anyway must not leave subdatasets behind that it has installed.
+  let refusable = needsInputs && !goesOn(options);
+  const install: Installer = async (superRepo, sub) => {
+    const lost = refusable ? await hopeless(subject, specs.inputs) : [];
+    if (lost.length > 0) throw inputMissing(lost);
+    refusable = false;
+    return installSubdataset(superRepo, sub);
+  };
   const look = options.dryRun
     ? async (patterns: readonly string[]) => globPatterns(patterns, subject.pwd)
-    : (patterns: readonly string[]) => matchInstalling(subject, patterns, report);
-  const needsInputs = !options.dryRun && !covers(options.assumeReady, 'inputs');
+    : (patterns: readonly string[]) => matchInstalling(subject, patterns, report, install);
   const inputs = await (needsInputs ? look(specs.inputs) : globPatterns(specs.inputs, subject.pwd));
+  const missed = needsInputs && reportMisses(subject, options, inputs, report);
   const extraInputs = await look(specs.extraInputs);
   const outputs = await (covers(options.assumeReady, 'outputs')
     ? globPatterns(specs.outputs, subject.pwd)
     : look(specs.outputs));
-  const missed = needsInputs && reportMisses(subject, options, inputs, report);
   const files = lookAtInputs(subject, inputs);
   // A command that cannot be expanded must not leave fetched or unlocked files behind as its only trace.
   const scratch = !options.dryRun && usesTmpdir(cmd) ? makeScratch(context.env) : '';
@@ -157,7 +166,7 @@ function reportMisses(
 ): boolean {
   const misses = [...inputs.misses, ...inputs.partial.keys()];
   if (misses.length === 0) return false;
-  if (options.onFailure === 'ignore' || options.onFailure === 'continue') {
+  if (goesOn(options)) {
     for (const miss of misses) {
       report({
         action: 'run',
@@ -169,9 +178,18 @@ function reportMisses(
     }
     return true;
   }
-  throw new RepriseError('input-missing', `Input did not match existing file: ${misses.join(', ')}`, {
-    data: { patterns: misses },
+  throw inputMissing(misses);
+}
+
+function inputMissing(patterns: readonly string[]): RepriseError {
+  return new RepriseError('input-missing', `Input did not match existing file: ${patterns.join(', ')}`, {
+    data: { patterns },
   });
+}
+
+/** Whether the user wants the command although not all inputs are here. */
+function goesOn({ onFailure }: RunOptions): boolean {
+  return onFailure === 'ignore' || onFailure === 'continue';
 }
 
 async function fetchAll(
@@ -183,7 +201,7 @@ async function fetchAll(
   report: (result: Result) => void,
 ): Promise<void> {
   const complete = await fetchInputs(subject, config, [...files, ...extra], options.jobs, report);
-  if (complete || options.onFailure === 'ignore' || options.onFailure === 'continue') return;
+  if (complete || goesOn(options)) return;
   throw new RepriseError(
     'input-unavailable',
     'The content of at least one input could not be fetched, so the command was not executed',

@@ -41,6 +41,12 @@ describe('what was declared against what was written', () => {
     expect(existsSync(join(dataset, 'x.tmp'))).toBe(true);
   });
 
+  test('tells a pattern that is declared twice once', () => {
+    const dataset = fresh('twice');
+    const out = world.reprise(dataset, ['run', '-o', 'none', '-o', 'none', 'true']);
+    expect(out.stderr).toContain('declared as output but not written: none\n');
+  });
+
   test('says nothing where both agree', () => {
     const dataset = fresh('agreed');
     const out = world.reprise(dataset, [

@@ -167,6 +167,25 @@ describeWith(['git-annex'], 'subdatasets that are not installed', () => {
     expect(lines.sort()).toEqual(['data of a', 'data of a/b', 'data of a/y', 'data of z']);
   });
 
+  test('are not installed for a run that is refused: an input that nowhere can be is told first', () => {
+    const dataset = bare('refused');
+    for (const words of [
+      ['-i', '*/data', '-i', 'nope'],
+      ['-i', 'nope', '-o', 'a/**'],
+      ['-i', 'a/data', '-i', 'nope/**'],
+    ]) {
+      const out = world.reprise(dataset, ['run', ...words, 'touch ran']);
+      expect(out).toMatchObject({ code: 1 });
+      expect(out.stderr).toContain('(input-missing)');
+      expect(Object.keys(heads(dataset))).toEqual(['.']);
+    }
+    // Whether it is in a subdataset, only the subdataset can tell.
+    const out = world.reprise(dataset, ['run', '-i', 'a/nope', 'touch ran']);
+    expect(out.stderr).toContain('Input did not match existing file: a/nope (input-missing)');
+    expect(Object.keys(heads(dataset)).sort()).toEqual(['.', 'a']);
+    expect(world.git(dataset, 'status', '--porcelain')).toBe('');
+  });
+
   test('are installed the same with some of them there already', () => {
     const dataset = bare('partly');
     expect(world.reprise(dataset, ['get', '-n', 'z'])).toMatchObject({ code: 0 });
