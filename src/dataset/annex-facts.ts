@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeName, fsPath } from '../core/bytes.ts';
 import { lstatOrNull } from '../sys/files.ts';
-import { hashDirLower, hashDirMixed, keyFromLink, parseKey, parsePointer } from './annex/keys.ts';
+import { hashDirLower, hashDirMixed, keyFromLink, MAX_POINTER, parseKey, parsePointer } from './annex/keys.ts';
 import { objectFile } from './presence.ts';
 import type { Repo } from './repo.ts';
 import type { StatusEntry } from './status.ts';
@@ -24,9 +24,6 @@ export interface AnnexFacts {
   readonly has_content?: boolean;
 }
 
-/** Git-annex's limit for pointer files. */
-const MAX_POINTER = 32768;
-
 /** The facts about those entries that are annexed files in the index, by path. */
 export async function annexFacts(
   repo: Repo,
@@ -34,14 +31,15 @@ export async function annexFacts(
   availability: boolean,
 ): Promise<ReadonlyMap<string, AnnexFacts>> {
   const facts = new Map<string, AnnexFacts>();
-  const maybePointers: StatusEntry[] = [];
+  // Unlocked files, and links that something else has replaced in the work tree: Git knows what they are.
+  const inGit: StatusEntry[] = [];
   for (const entry of entries) {
-    if (entry.gitshasum === undefined || entry.state === 'deleted') continue;
-    if (entry.type === 'file') maybePointers.push(entry);
+    if (entry.gitshasum === undefined || entry.state === 'deleted' || entry.type === 'dataset') continue;
     const key = entry.type === 'symlink' ? linkKey(join(repo.root, entry.path)) : null;
     if (key !== null) facts.set(entry.path, describe(repo, key, availability));
+    else if (entry.type === 'file' || entry.state !== 'clean') inGit.push(entry);
   }
-  const small = maybePointers.filter((entry) => entry.bytesize === undefined || entry.bytesize <= MAX_POINTER);
+  const small = inGit.filter((entry) => entry.bytesize === undefined || entry.bytesize <= MAX_POINTER);
   const blobs = await readBlobs(
     repo,
     small.map((entry) => entry.gitshasum as string),
@@ -49,7 +47,8 @@ export async function annexFacts(
   );
   for (const [index, entry] of small.entries()) {
     const blob = blobs[index];
-    const key = blob ? parsePointer(blob) : null;
+    if (!blob) continue;
+    const key = entry.type === 'file' ? parsePointer(blob) : keyFromLink(decodeName(blob));
     if (key !== null) facts.set(entry.path, describe(repo, key, availability));
   }
   return facts;

@@ -35,6 +35,13 @@ describeWith(['git-annex'], 'status', () => {
     });
   });
 
+  test('of an annexed file that a plain one has replaced, the annex still tells what it was', async () => {
+    const copy = world.path('replaced');
+    world.sh(world.dir, `cp -a '${place}' replaced && cd replaced && rm here && echo plain > here`);
+    const { results } = await status({ annex: 'basic', clean: false, paths: ['here'] }, contextIn(world, copy));
+    expect(results).toMatchObject([{ state: 'modified', bytesize: 5, key: expect.stringContaining('-s5--') }]);
+  });
+
   test('without clean content only changes are reported', async () => {
     const { results } = await status({ clean: false }, contextIn(world, place));
     expect(results.map((result) => result.path)).toEqual([`${place}/new`]);
