@@ -14,7 +14,7 @@ import { type LocationLogs, readLocationLogs } from './annex-branch.ts';
 import { type Decision, type SortedContent, sortContent } from './native-decision.ts';
 import { type ObjectReader, withObjects } from './object-reader.ts';
 import { oldKeys } from './old-keys.ts';
-import { objectFile } from './presence.ts';
+import { contentAt, objectFile } from './presence.ts';
 import type { Repo } from './repo.ts';
 import { shareContent } from './workspace-content.ts';
 
@@ -27,12 +27,14 @@ export interface Change {
   readonly inGit?: boolean;
   /** The index has it already as it is in the work tree: whoever staged it has decided. */
   readonly staged?: boolean;
+  /** Taken out of the index: gone, even if the file is still there, untracked now. */
+  readonly removed?: boolean;
 }
 
 export interface StorePlan {
   /** What Git takes as it is. */
   readonly plain: readonly string[];
-  /** Unlocked annexed files that stay so. */
+  /** Unlocked annexed files that stay so, and pointers whose content is not here. */
   readonly filtered: readonly string[];
   /** What git-annex itself has to add. */
   readonly viaAnnex: readonly string[];
@@ -84,7 +86,8 @@ export async function storeContent(
     const filtered: string[] = [];
     for (const { path } of files) {
       const before = old.get(path);
-      if (before?.kind === 'pointer') filtered.push(path);
+      // Git-annex knows a file by its pointer wherever that lies: a copy of one is no content of its own.
+      if (before?.kind === 'pointer' || contentAt(repo, path).kind === 'annexed') filtered.push(path);
       // Where the object is not here, these bytes are all there is of it.
       else if (before && objectFile(repo, before.key) !== null && hasContentOf(repo, path, before.key)) {
         relink(repo.root, path, before.target, mtimeOf(repo, path));

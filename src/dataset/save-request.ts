@@ -10,7 +10,10 @@ import type { ScanEntry } from './worktree.ts';
 
 export interface SaveTreeRequest {
   readonly message: string;
-  /** Paths relative to the top, literal, files or folders; null for everything. */
+  /**
+   * Paths relative to the top, literal, files or folders; null for everything. Empty means all of the top dataset, and with a final slash all of a
+   * subdataset.
+   */
   readonly paths: readonly string[] | null;
   readonly recursive: boolean;
   /** Configuration of the top dataset, if the caller has read it. */
@@ -67,6 +70,12 @@ export function isWanted(request: SaveTreeRequest, sub: string): boolean {
   return request.paths?.some((path) => path.startsWith(`${sub}/`)) ?? false;
 }
 
+/** What of a subdataset that is wanted is to be saved, relative to it: without recursion, what was named inside it and no more. */
+export function wantedBelow({ paths, recursive }: SaveTreeRequest, sub: string): readonly string[] | null {
+  if (paths === null) return null;
+  return pathsBelow(recursive ? paths : paths.filter((path) => path.startsWith(`${sub}/`)), sub);
+}
+
 /** Where only paths inside a subdataset were asked for, its new state is recorded only if something of ours is in it. */
 export function isOurs(request: SaveTreeRequest, entry: ScanEntry, touched: boolean): boolean {
   if (!entry.submodule || request.paths === null || pathsBelow(request.paths, entry.path) === null) return true;
@@ -74,11 +83,22 @@ export function isOurs(request: SaveTreeRequest, entry: ScanEntry, touched: bool
 }
 
 /** A folder that Git lists as untracked as a whole is a repository of its own: a new subdataset. */
-export function toChange(entry: ScanEntry, inGit: readonly string[]): Change {
+export function toChange(entry: ScanEntry, { inGit = [], toGit = false }: SaveTreeRequest): Change {
   const path = entry.path.endsWith('/') ? entry.path.slice(0, -1) : entry.path;
   const head = entry.headSha === '' ? {} : { headMode: entry.headMode, headSha: entry.headSha };
-  const staged = entry.kind === 'changed' && entry.worktreeState === '.' && !entry.submodule;
-  return { path, ...head, ...(inGit.includes(path) ? { inGit: true } : {}), ...(staged ? { staged } : {}) };
+  // What was unlocked only, or unlocked and staged, is locked again when it is saved, as DataLad does it.
+  const locks = entry.unlocked === true && !toGit;
+  // `git mv` stages the link of an annexed file as it was: it is made to point right, as git-annex's hook does it before a commit.
+  const isLink = entry.indexMode === '120000';
+  const staged = entry.kind === 'changed' && entry.worktreeState === '.' && !entry.submodule && !locks && !isLink;
+  const removed = staged && entry.indexState === 'D';
+  return {
+    path,
+    ...head,
+    ...(inGit.includes(path) ? { inGit: true } : {}),
+    ...(staged ? { staged } : {}),
+    ...(removed ? { removed } : {}),
+  };
 }
 
 /** DataLad's result for one path: reported against the dataset that holds it. */

@@ -13,8 +13,16 @@ import { storeContent, type StorePlan } from './content-store.ts';
 import { cleanMessage } from './commit-text.ts';
 import { assertIdentity } from './fast-import.ts';
 import { assertNothingHalfDone } from './half-done.ts';
-import { entryResult, isOurs, isWanted, type Meanwhile, type SaveTreeRequest, toChange } from './save-request.ts';
-import { mountPoint, pathsBelow, scanDataset } from './hierarchy.ts';
+import {
+  entryResult,
+  isOurs,
+  isWanted,
+  type Meanwhile,
+  type SaveTreeRequest,
+  toChange,
+  wantedBelow,
+} from './save-request.ts';
+import { mountPoint, scanDataset } from './hierarchy.ts';
 import { readHead } from './refs.ts';
 import { activateSubdataset, describeSubdataset } from './register.ts';
 import { readConfig } from './read-config.ts';
@@ -81,13 +89,13 @@ async function storeAhead(
   for (const { path, submodule } of entries) {
     const sub = submodule && isWanted(request, path) ? repoAt(join(repo.root, path), repo.context) : null;
     if (!sub || (await request.join?.landed(sub))) continue;
-    const inner = { ...request, paths: request.paths === null ? null : pathsBelow(request.paths, path) };
+    const inner = { ...request, paths: wantedBelow(request, path) };
     await storeAhead(sub, await readConfig(sub), inner, await scanLevel(sub, inner));
   }
   if (entries.length > 0) await assertIdentity(repo, config);
   const files = entries
     .filter((entry) => !entry.submodule && !entry.path.endsWith('/'))
-    .map((entry) => toChange(entry, request.inGit ?? []));
+    .map((entry) => toChange(entry, request));
   return storeContent(repo, config, splitByPresence(repo, files).present, request.toGit ?? false);
 }
 
@@ -130,7 +138,7 @@ async function saveLevel(
     changes: [
       ...entries
         .filter((entry) => isOurs(request, entry, saved.get(entry.path)?.touched === true))
-        .map((entry) => toChange(entry, request.inGit ?? [])),
+        .map((entry) => toChange(entry, request)),
       ...[...saved]
         .filter(([path, level]) => level.touched && !entries.some((entry) => entry.path === path))
         .map(([path]) => ({ path })),
@@ -158,7 +166,7 @@ async function saveLevel(
       path: join(repo.root, '.gitmodules'),
       type: 'file',
       key: null,
-      refds: top.root,
+      refds: repo.root,
     });
   }
   let commit = outcome.commit;
@@ -256,7 +264,7 @@ async function saveSubdataset(
 ): Promise<Level> {
   const sub = repoAt(join(above.root, path), above.context);
   if (!sub) return { commit: null, joined: false, touched: false };
-  const paths = request.paths === null ? null : pathsBelow(request.paths, path);
+  const paths = wantedBelow(request, path);
   const { depth, amend: _, worthEmpty: __, scanned: ___, join: plan, ...rest } = request;
   const inner: SaveTreeRequest = {
     ...rest,

@@ -1,21 +1,21 @@
 /** `save`: commits changes of a dataset, and of its subdatasets bottom-up. */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fsPath } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import type { Result, VerbOutcome } from '../core/result.ts';
 import type { Context } from '../sys/context.ts';
-import { lstatOrNull } from '../sys/files.ts';
 import { assertNothingHalfDone } from './half-done.ts';
+import { pathsBelow } from './hierarchy.ts';
 import { assertIndex } from './index-check.ts';
 import { type OnFailure, isFailure } from './outcome.ts';
-import { realPaths } from './real-paths.ts';
 import { readHead } from './refs.ts';
-import { git, gitText, type Repo } from './repo.ts';
+import { git, gitText, type Repo, repoAt } from './repo.ts';
 import type { SaveTreeRequest } from './save-request.ts';
+import { type SaveRoot, saveRoots } from './save-targets.ts';
 import { saveTree } from './save-tree.ts';
-import { datasetOf, isWithin, relativeTo } from './targets.ts';
-import { trackedBelow } from './tracked.ts';
+import { readSubdatasets } from './subdatasets.ts';
+import { datasetOf } from './targets.ts';
 
 export interface SaveOptions {
   readonly dataset?: string;
@@ -45,13 +45,30 @@ const DEFAULT_MESSAGE = '[DATALAD] Recorded changes';
  * Throws `no-dataset`, `not-a-dataset` while Git has something half-done, `usage` for two messages, `path-missing`, `path-outside`, and what a commit throws.
  */
 export async function save(options: SaveOptions, context: Context): Promise<VerbOutcome> {
-  const repo = datasetOf(context, options.dataset);
-  assertIndex(repo);
-  assertNothingHalfDone(repo);
-  const paths = await requestedPaths(repo, options.paths ?? [], context);
-  const message = await messageOf(repo, options, context);
-  const since = options.since === undefined ? null : await commitNamed(repo, options.since);
-  const request: SaveTreeRequest = {
+  const reference = datasetOf(context, options.dataset);
+  assertIndex(reference);
+  assertNothingHalfDone(reference);
+  // Commits since a state of the dataset are joined in that dataset.
+  const asked = options.dataset !== undefined || options.since !== undefined;
+  const roots = await saveRoots(reference, options.paths ?? [], asked);
+  const since = options.since === undefined ? null : await commitNamed(reference, options.since);
+  const results: Result[] = [];
+  for (const root of roots) {
+    const message = await messageOf(root.repo, options, context);
+    const saved = await saveRoot(reference, root, requestOf(options, message, root.paths, since));
+    if (options.versionTag !== undefined) await tagSaved(root.repo, options.versionTag, saved);
+    results.push(...saved);
+  }
+  return { exitCode: options.onFailure !== 'ignore' && results.some(isFailure) ? 1 : 0, results };
+}
+
+function requestOf(
+  options: SaveOptions,
+  message: string,
+  paths: readonly string[] | null,
+  since: string | null,
+): SaveTreeRequest {
+  return {
     message,
     paths,
     recursive: options.recursive ?? false,
@@ -72,36 +89,39 @@ export async function save(options: SaveOptions, context: Context): Promise<Verb
           },
         }),
   };
-  const { results } = await saveTree(repo, request, (result) => context.emit({ kind: 'result', result }));
-  if (options.versionTag !== undefined) await tagSaved(repo, options.versionTag, results);
-  return { exitCode: options.onFailure !== 'ignore' && results.some(isFailure) ? 1 : 0, results };
 }
 
-/** Paths relative to the root; null for everything. */
-async function requestedPaths(
-  repo: Repo,
-  given: readonly string[],
-  context: Context,
-): Promise<readonly string[] | null> {
-  if (given.length === 0) return null;
-  const real = realPaths(repo.root);
-  const paths = given.map((path) => {
-    const absolute = resolve(context.cwd, path);
-    const inside = isWithin(absolute, repo.root) ? real(relativeTo(repo.root, absolute)) : null;
-    if (inside !== null) return inside;
-    throw new RepriseError('path-outside', `${path} does not belong to the dataset at ${repo.root}`, {
-      data: { path },
-    });
-  });
-  const gone = paths.filter((path) => path !== '' && !lstatOrNull(`${repo.root}/${path}`));
-  const tracked = await trackedBelow(repo, gone);
-  const unknown = gone.find((path) => !tracked.some((entry) => isWithin(entry.path, path)));
-  if (unknown !== undefined)
-    throw new RepriseError('path-missing', `${unknown} does not exist, and never did`, {
-      hints: ['reprise status'],
-      data: { path: unknown },
-    });
-  return paths.includes('') ? null : paths;
+/** Saves one dataset and what is below it; the results are told against the reference dataset, and emitted. */
+async function saveRoot(reference: Repo, { repo }: SaveRoot, request: SaveTreeRequest): Promise<readonly Result[]> {
+  const told = (result: Result): Result => (result.action === 'save' ? { ...result, refds: reference.root } : result);
+  const emit = (result: Result) => repo.context.emit({ kind: 'result', result: told(result) });
+  const { results } = await saveTree(repo, request, emit);
+  const unchanged = request.recursive ? await unchangedBelow(repo, request, results) : [];
+  for (const result of unchanged) emit(result);
+  return [...results, ...unchanged].map(told);
+}
+
+/** Results, as DataLad's, of the subdatasets that were to be saved as well and had nothing that is new. */
+async function unchangedBelow(
+  top: Repo,
+  request: SaveTreeRequest,
+  saved: readonly Result[],
+): Promise<readonly Result[]> {
+  const told = new Set(saved.filter(({ action }) => action === 'save').map(({ path }) => path));
+  const below = async (repo: Repo, paths: readonly string[] | null, levels: number): Promise<readonly Result[]> => {
+    if (levels <= 0) return [];
+    const results: Result[] = [];
+    for (const { path } of await readSubdatasets(repo)) {
+      const inner = paths === null ? null : pathsBelow(paths, path);
+      const sub = inner?.length === 0 ? null : repoAt(join(repo.root, path), repo.context);
+      if (!sub) continue;
+      results.push(...(await below(sub, inner, levels - 1)));
+      if (!told.has(sub.root))
+        results.push({ action: 'save', status: 'notneeded', path: sub.root, type: 'dataset', refds: top.root });
+    }
+    return results;
+  };
+  return below(top, request.paths, request.depth ?? Number.POSITIVE_INFINITY);
 }
 
 async function messageOf(repo: Repo, options: SaveOptions, context: Context): Promise<string> {

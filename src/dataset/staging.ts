@@ -4,6 +4,7 @@ import { decodeName, encodeName, joinNul } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { askAnnex } from './annex-batch.ts';
+import type { Change } from './content-store.ts';
 import { annexDates } from './fake-dates.ts';
 import { git, type Repo } from './repo.ts';
 import { WITHOUT_ANNEX_FILTER } from './worktree.ts';
@@ -43,7 +44,14 @@ export async function stageInto(repo: Repo, index: string, plan: StagePlan): Pro
   if (plan.plain.length > 0) await git(repo, [...WITHOUT_ANNEX_FILTER, ...update], { env, input: joinNul(plan.plain) });
   if (plan.filtered.length > 0) {
     const filterEnv = { ...(await annexDates(repo)), ...env };
-    await git(repo, ['-c', 'annex.largefiles=anything', ...update], { env: filterEnv, input: joinNul(plan.filtered) });
+    const stage = (paths: readonly string[]) =>
+      git(repo, ['-c', 'annex.largefiles=anything', ...update], { env: filterEnv, input: joinNul(paths) });
+    const sizeOf = (path: string) => lstatOrNull(`${repo.root}/${path}`)?.size;
+    const sizes = plan.filtered.map(sizeOf);
+    await stage(plan.filtered);
+    // Where the content of a pointer is here, the filter has put it in its place, and Git has noted the pointer's size.
+    const filled = plan.filtered.filter((path, at) => sizeOf(path) !== sizes[at]);
+    if (filled.length > 0) await stage(filled);
   }
   if (plan.viaAnnex.length > 0) await annexAdd(repo, plan.viaAnnex, env);
 }
@@ -111,15 +119,16 @@ export function parseRawDiff(output: Buffer): StagedEntry[] {
 }
 
 /** The changes whose path exists in the work tree, and those whose path does not. */
-export function splitByPresence<T extends { readonly path: string }>(
+export function splitByPresence<T extends Pick<Change, 'path' | 'removed'>>(
   repo: Repo,
   changes: readonly T[],
 ): { readonly present: readonly T[]; readonly absent: readonly T[] } {
   const present: T[] = [];
   const absent: T[] = [];
   const linked = new Map<string, boolean>();
-  for (const change of changes)
-    (isThere(repo, change.path) && !isBehindLink(repo, dirname(change.path), linked) ? present : absent).push(change);
+  const isPresent = ({ path, removed }: T) =>
+    removed !== true && isThere(repo, path) && !isBehindLink(repo, dirname(path), linked);
+  for (const change of changes) (isPresent(change) ? present : absent).push(change);
   return { present, absent };
 }
 

@@ -20,6 +20,8 @@ export interface ScanEntry {
   readonly worktreeMode: string;
   readonly headSha: string;
   readonly indexSha: string;
+  /** A link in the last commit, staged as the pointer of an unlocked file, which is as it was staged. */
+  readonly unlocked?: true;
   /** Present for subdatasets. */
   readonly submodule?: { readonly commitChanged: boolean; readonly modified: boolean; readonly untracked: boolean };
 }
@@ -52,7 +54,29 @@ export const WITHOUT_HOOKS = ['-c', 'core.hooksPath=/dev/null'] as const;
 export async function scanWorktree(repo: Repo, options: ScanOptions): Promise<readonly ScanEntry[]> {
   const entries = await scan(repo, options, WITHOUT_ANNEX_FILTER);
   // The filter notes content that it has not seen yet as being here.
-  return (await pointersAmong(repo, entries)) ? scan(repo, options, [], await annexDates(repo)) : entries;
+  const filtered = (await pointersAmong(repo, entries))
+    ? await scan(repo, options, [], await annexDates(repo))
+    : entries;
+  return markUnlocked(repo, filtered);
+}
+
+async function markUnlocked(repo: Repo, entries: readonly ScanEntry[]): Promise<readonly ScanEntry[]> {
+  const suspects = entries.filter(
+    (entry) => entry.headMode === '120000' && entry.indexMode.startsWith('100') && entry.worktreeState === '.',
+  );
+  const blobs = await readBlobs(
+    repo,
+    suspects.map((entry) => entry.indexSha),
+    MAX_POINTER,
+  );
+  const unlocked = new Set(suspects.filter((_, at) => isPointer(blobs[at] ?? null)));
+  return unlocked.size === 0
+    ? entries
+    : entries.map((entry) => (unlocked.has(entry) ? { ...entry, unlocked: true } : entry));
+}
+
+function isPointer(blob: Buffer | null): boolean {
+  return blob !== null && parsePointer(blob) !== null;
 }
 
 /** More paths than this cost Git more as pathspecs than a look at everything. */
@@ -104,7 +128,7 @@ async function pointersAmong(repo: Repo, entries: readonly ScanEntry[]): Promise
     .map((entry) => entry.indexSha);
   if (suspects.length === 0) return false;
   const blobs = await readBlobs(repo, suspects, MAX_POINTER);
-  return blobs.some((blob) => blob !== null && parsePointer(blob) !== null);
+  return blobs.some(isPointer);
 }
 
 /** Reads blobs by object name; null for one that is larger than the limit (in bytes) or missing. */

@@ -6,7 +6,7 @@ export const SAVE: Command = verbCommand<SaveOptions>({
   name: 'save',
   summary: 'Commit changes of a dataset',
   description: [
-    'Commits new, changed and deleted files below the given paths, or all there are. Whether a file goes to Git or to the annex is decided by git-annex from the dataset’s attributes.',
+    'Commits new, changed and deleted files below the given paths, or all there are. Whether a file goes to Git or to the annex is decided by git-annex from the dataset’s attributes. Paths in subdatasets are saved there; what is around is saved as well up to the dataset that -d names.',
   ],
   examples: [
     { what: 'Save everything below the current folder', line: 'reprise save -m "raw data of May" .' },
