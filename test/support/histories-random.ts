@@ -156,19 +156,20 @@ export function whyNotCompared(history: History, asked: Asked): string | null {
   const range = asked.since ? all : all.slice(Math.max(0, all.findIndex(isRun)));
   const [first] = range;
   if (first === undefined || !range.some(isRun)) return null;
-  // DataLad checks such a merge out and goes on as if HEAD had stayed: what was picked just before is lost.
-  const keepsParents = (name: string) => isMerge(name) && ![...ancestors(parents, name)].some(isRun);
-  if (asked.onto !== undefined && range.some(keepsParents)) return 'S-01: commits are lost behind a merge that is kept';
   const parentOf = (name: string) => parents.get(name)?.[0];
   const parent = parentOf(first);
   const isBelow = (commit: string, of: string | undefined) => of !== undefined && ancestors(parents, of).has(commit);
+  const start =
+    asked.onto === undefined ? head : asked.onto === '' ? parentOf(range.find(isRun) as string) : asked.onto;
+  // DataLad checks such a merge out and goes on as if HEAD had stayed: what was picked just before is lost, or what follows lands on the merge.
+  const mayMove = (name: string) => isRun(name) && !isBelow(name, start);
+  const keepsParents = (name: string) => isMerge(name) && ![...ancestors(parents, name)].some(mayMove);
+  if (asked.onto !== undefined && range.some(keepsParents)) return 'S-01: commits are lost behind a merge that is kept';
   if (asked.onto === undefined && !asked.branch) {
     if (isBelow(tip, head)) return null;
     if (range.some(isMerge)) return 'S-01: the branch is moved to the merge, and loses what it had';
     return range.some((name) => isBelow(head, parentOf(name))) ? 'S-12: HEAD is left for the old parent' : null;
   }
-  const start =
-    asked.onto === undefined ? head : asked.onto === '' ? parentOf(range.find(isRun) as string) : asked.onto;
   if (parent === start) return null;
   if (isMerge(first)) return 'S-12: a merge that comes first stays where it was';
   return isBelow(start as string, parent) ? 'S-12: --onto is ignored' : null;
