@@ -18,8 +18,9 @@ import { readSubdatasets } from './subdatasets.ts';
 import { datasetOf } from './targets.ts';
 
 export interface SaveOptions {
+  /** Save what is around the paths as well, up to this dataset. By default nothing is saved but in the datasets that hold them. */
   readonly dataset?: string;
-  /** Files or folders; everything when absent or empty. */
+  /** Files or folders; everything in the dataset of the current folder when absent or empty. */
   readonly paths?: readonly string[];
   readonly message?: string;
   readonly messageFile?: string;

@@ -111,8 +111,12 @@ export function removeJournal(gitDir: string, id: string): void {
     rmSync(journalFile(gitDir, id, kind), { force: true });
 }
 
-/** All journals of a repository that can be read, oldest first. */
-export function readJournals(gitDir: string): readonly Journal[] {
+/**
+ * Journals of a repository that can be read, oldest first.
+ *
+ * @param most how many to look at; all when absent
+ */
+export function readJournals(gitDir: string, most?: number): readonly Journal[] {
   let names: string[];
   try {
     names = readdirSync(journalDir(gitDir));
@@ -121,6 +125,7 @@ export function readJournals(gitDir: string): readonly Journal[] {
   }
   return names
     .filter((name) => name.endsWith('.json'))
+    .slice(0, most)
     .map((name) => parseJournal(readOrNull(join(journalDir(gitDir), name))))
     .filter((journal) => journal !== null)
     .sort((a, b) => (a.record.reprise?.started ?? '').localeCompare(b.record.reprise?.started ?? ''));
