@@ -1,8 +1,8 @@
 /**
  * Python's `glob.glob(pattern, recursive=True)`: the same paths, the same number of times, in any order.
  *
- * Source: CPython 3.14's `glob`; before, `none/**` matched a folder that was not there. A folder is read once per call, and entries are looked at one by one only where a literal name or a
- * symbolic link asks for it.
+ * Source: CPython 3.14's `glob`; with 3.11's, `none/**` matched a folder that was not there. A folder is read once per call, and entries are
+ * looked at one by one only where a literal name or a symbolic link asks for it.
  */
 import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { decodeName, fsPath } from '../core/bytes.ts';

@@ -1,10 +1,9 @@
 /** Which datasets a `save` of some paths is about, and what of each: DataLad's rules. */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
-import { realPaths } from './real-paths.ts';
 import { git, type Repo } from './repo.ts';
-import { groupTargets, isWithin, relativeTo, type Target, type TargetGroup } from './targets.ts';
+import { groupTargets, isWithin, relativeTo, resolveTargets, type TargetGroup } from './targets.ts';
 import { trackedBelow } from './tracked.ts';
 
 /** A dataset that nothing is saved around, and what is to be saved in it and below. */
@@ -30,7 +29,12 @@ export async function saveRoots(
   asked: boolean,
 ): Promise<readonly SaveRoot[]> {
   if (given.length === 0) return [{ repo: reference, paths: null }];
-  const { groups } = groupTargets(reference, targetsOf(reference, given), asked);
+  const targets = resolveTargets(reference, reference.context, given, (path) => {
+    throw new RepriseError('path-outside', `${path} does not belong to the dataset at ${reference.root}`, {
+      data: { path },
+    });
+  });
+  const { groups } = groupTargets(reference, targets, asked);
   for (const group of groups) await assertKnown(reference, group);
   const repos = groups.map(({ repo }) => repo);
   const isTop = (repo: Repo) => !repos.some(({ root }) => root !== repo.root && isWithin(repo.root, root));
@@ -39,18 +43,6 @@ export async function saveRoots(
       .filter((group) => isWithin(group.repo.root, repo.root))
       .flatMap((group) => within(repo, group));
     return { repo, paths: paths.length === 1 && paths[0] === '' ? null : paths };
-  });
-}
-
-function targetsOf(reference: Repo, given: readonly string[]): readonly Target[] {
-  const real = realPaths(reference.root);
-  return given.map((path) => {
-    const absolute = resolve(reference.context.cwd, path);
-    const inside = isWithin(absolute, reference.root) ? real(relativeTo(reference.root, absolute)) : null;
-    if (inside !== null) return { path: join(reference.root, inside), inside: path.endsWith('/') };
-    throw new RepriseError('path-outside', `${path} does not belong to the dataset at ${reference.root}`, {
-      data: { path },
-    });
   });
 }
 

@@ -48,10 +48,13 @@ const DEFAULT_MESSAGE = '[DATALAD] Recorded changes';
 export async function save(options: SaveOptions, context: Context): Promise<VerbOutcome> {
   const reference = datasetOf(context, options.dataset);
   assertIndex(reference);
-  assertNothingHalfDone(reference);
   // Commits since a state of the dataset are joined in that dataset.
   const asked = options.dataset !== undefined || options.since !== undefined;
   const roots = await saveRoots(reference, options.paths ?? [], asked);
+  for (const { repo } of roots) {
+    assertIndex(repo);
+    assertNothingHalfDone(repo);
+  }
   const since = options.since === undefined ? null : await commitNamed(reference, options.since);
   const results: Result[] = [];
   for (const root of roots) {

@@ -70,12 +70,22 @@ export interface Target {
   readonly inside: boolean;
 }
 
-/** Makes absolute what the user typed; inside the reference dataset, links on the way are followed, as Git knows nothing behind them. */
-export function resolveTargets(reference: Repo, context: Context, paths: readonly string[]): Target[] {
+/**
+ * Makes absolute what the user typed; inside the reference dataset, links on the way are followed, as Git knows nothing behind them.
+ *
+ * @param outside what becomes of a path that does not lead into the dataset's content; stays as it is by name when absent
+ */
+export function resolveTargets(
+  reference: Repo,
+  context: Context,
+  paths: readonly string[],
+  outside: (path: string) => void = () => {},
+): Target[] {
   const real = realPaths(reference.root);
   return paths.map((path) => {
     const absolute = resolve(context.cwd, path);
     const inside = isWithin(absolute, reference.root) ? real(relativeTo(reference.root, absolute)) : null;
+    if (inside === null) outside(path);
     return { path: inside === null ? absolute : join(reference.root, inside), inside: path.endsWith('/') };
   });
 }

@@ -72,6 +72,23 @@ describe('paths in subdatasets', () => {
     ]);
   });
 
+  test('in several datasets are saved in all, or in none that is in the middle of a merge', () => {
+    const copy = world.path('merging');
+    world.sh(
+      world.dir,
+      'cp -a nested merging && cd merging && git reset -q --hard && rm -rf sub/inner/new && cp -a sub/inner zoo',
+    );
+    const heads = () => ['.', 'sub', 'zoo'].map((dataset) => world.git(`${copy}/${dataset}`, 'rev-parse', 'HEAD'));
+    world.write(`${copy}/zoo/new`, 'new');
+    world.sh(`${copy}/zoo`, 'git rev-parse HEAD > "$(git rev-parse --git-dir)/MERGE_HEAD"');
+    const before = heads();
+    expect(save(copy, 'sub/new', 'zoo/new')).toMatchObject({ code: 1 });
+    expect(heads()).toEqual(before);
+    world.sh(`${copy}/zoo`, 'rm "$(git rev-parse --git-dir)/MERGE_HEAD"');
+    expect(save(copy, 'sub/new', 'zoo/new')).toMatchObject({ code: 0 });
+    expect(heads().map((head, at) => head === before[at])).toEqual([true, false, false]);
+  });
+
   test('that were removed with Git are known, and those that never were are not', () => {
     const copy = world.path('removed');
     world.sh(world.dir, 'cp -a nested removed && cd removed/sub && git add new && git commit -qm new && git rm -q new');

@@ -1,10 +1,9 @@
 /** Commands and options put together at random: DataLad 1.6 and we leave the same trees, records and work trees. */
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
-import type { Base, Ending, Scenario } from '../support/scenario.ts';
-import { openStage, type Stage } from '../support/twins-run.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { type Base, type Ending, leftIn, type Scenario } from '../support/scenario.ts';
+import { stageOfTests } from '../support/twins-run.ts';
 
 /** A shell line that changes files; paths are relative to the root of the dataset, which is `$r`. */
 const change = fc.oneof(
@@ -85,34 +84,21 @@ function scenarioOf(given: Plan, id: string): Scenario {
 }
 
 function outcome({ codes, printed, state }: Ending) {
-  const repos = Object.entries(state.repos).map(([path, { commits, tree, status, branch }]) => [
-    path,
-    { commits, tree, status, branch },
-  ]);
-  return { codes, printed, files: state.files, repos: Object.fromEntries(repos) as unknown };
+  return { codes, printed, left: leftIn(state) };
 }
 
 describeWith(['datalad-latest', 'git-annex'], 'run at random', () => {
-  let world: World;
-  let stage: Stage;
-  beforeAll(() => {
-    world = createWorld();
-    stage = openStage(world);
-  });
-  afterAll(async () => {
-    await stage.close();
-    world.remove();
-  });
+  const twins = stageOfTests();
 
   test('ten runs end as with DataLad', async () => {
     let number = 0;
     await fc.assert(
       fc.asyncProperty(plan, async (given) => {
         const scenario = scenarioOf(given, `fuzz-${++number}`);
-        await stage.prepare(scenario, ['datalad-latest', 'ours']);
+        await twins.stage.prepare(scenario, ['datalad-latest', 'ours']);
         const [theirs, ours] = await Promise.all([
-          stage.play(scenario, 'datalad-latest'),
-          stage.play(scenario, 'ours'),
+          twins.stage.play(scenario, 'datalad-latest'),
+          twins.stage.play(scenario, 'ours'),
         ]);
         expect(outcome(ours), `${JSON.stringify(scenario.steps)}\n${ours.stderr.join('\n')}`).toEqual(outcome(theirs));
       }),

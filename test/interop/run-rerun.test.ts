@@ -1,11 +1,11 @@
 /** What we recorded is re-executed by DataLad, and ends with the same tree. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWith, has } from '../support/oracles.ts';
 import type { Base, Scenario } from '../support/scenario.ts';
 import { type DataladVersion, tellingResults } from '../support/twins-datalad.ts';
-import { openStage, type Stage } from '../support/twins-run.ts';
+import { stageOfTests } from '../support/twins-run.ts';
 import { readState } from '../support/twins-state.ts';
-import { cliPath, createWorld, type World } from '../support/world.ts';
+import { cliPath } from '../support/world.ts';
 
 interface Recording {
   readonly id: string;
@@ -147,16 +147,7 @@ const recordings: readonly Recording[] = [
 ];
 
 describeWith(['datalad-latest', 'git-annex'], 'DataLad reruns what we recorded', () => {
-  let world: World;
-  let stage: Stage;
-  beforeAll(() => {
-    world = createWorld();
-    stage = openStage(world);
-  });
-  afterAll(async () => {
-    await stage.close();
-    world.remove();
-  });
+  const twins = stageOfTests();
 
   for (const recording of recordings) {
     test.concurrent(`${recording.title}${recording.notOld ? `, by 1.6 only (${recording.notOld})` : ''}`, async () => {
@@ -165,19 +156,22 @@ describeWith(['datalad-latest', 'git-annex'], 'DataLad reruns what we recorded',
         'datalad-latest',
         ...(has('datalad') && !recording.notOld ? (['datalad'] as const) : []),
       ];
-      await stage.prepare(scenario, ['ours']);
-      const top = stage.folder(scenario, 'ours');
-      const done = await stage.start([process.execPath, cliPath, ...recording.args], `${top}/${recording.cwd ?? 'ds'}`);
+      await twins.stage.prepare(scenario, ['ours']);
+      const top = twins.stage.folder(scenario, 'ours');
+      const done = await twins.stage.start(
+        [process.execPath, cliPath, ...recording.args],
+        `${top}/${recording.cwd ?? 'ds'}`,
+      );
       expect(done, done.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('executed') });
       for (const version of versions) {
-        const copy = stage.folder(scenario, version);
+        const copy = twins.stage.folder(scenario, version);
         const make = recording.inClone
           ? `mkdir ${copy}; git clone -q ${top}/ds ${copy}/ds; git -C ${copy}/ds annex init -q`
           : `cp -a ${top} ${copy}`;
-        world.sh(world.dir, `mkdir -p ${copy}; rmdir ${copy}; ${make}`);
-        const before = await readState(copy, world.env, [[copy, 'W']]);
-        const rerun = await (await stage.datalad(version)).exec(['-f', 'json', 'rerun'], `${copy}/ds`);
-        const after = await readState(copy, world.env, [[copy, 'W']]);
+        twins.world.sh(twins.world.dir, `mkdir -p ${copy}; rmdir ${copy}; ${make}`);
+        const before = await readState(copy, twins.world.env, [[copy, 'W']]);
+        const rerun = await (await twins.stage.datalad(version)).exec(['-f', 'json', 'rerun'], `${copy}/ds`);
+        const after = await readState(copy, twins.world.env, [[copy, 'W']]);
         expect(rerun.code, rerun.stderr).toBe(0);
         expect(rerun.stdout, 'the command was executed').toContain('executed\n');
         expect(tellingResults(rerun.stdout)).toContainEqual(

@@ -1,5 +1,5 @@
 /** The behaviour page's scenarios of `run`, played by DataLad 1.6 and by us (and by DataLad 0.18, where that is asked for) on copies of one dataset. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { comparesOld, describeWith } from '../support/oracles.ts';
 import { type Aspect, aspects, type Ending, type Scenario } from '../support/scenario.ts';
 import { commandScenarios } from '../support/scenario-command.ts';
@@ -10,8 +10,7 @@ import { inputScenarios } from '../support/scenario-inputs.ts';
 import { outputScenarios } from '../support/scenario-outputs.ts';
 import { recordScenarios } from '../support/scenario-record.ts';
 import { savingScenarios } from '../support/scenario-saving.ts';
-import { openStage, type Stage } from '../support/twins-run.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { stageOfTests } from '../support/twins-run.ts';
 
 const scenarios: readonly Scenario[] = [
   ...recordScenarios,
@@ -25,25 +24,16 @@ const scenarios: readonly Scenario[] = [
 ];
 
 describeWith(['datalad-latest', 'git-annex'], 'run does what DataLad 1.6 does', () => {
-  let world: World;
-  let stage: Stage;
-  beforeAll(() => {
-    world = createWorld();
-    stage = openStage(world);
-  });
-  afterAll(async () => {
-    await stage.close();
-    world.remove();
-  });
+  const twins = stageOfTests();
 
   for (const scenario of scenarios) {
     test.concurrent(`${scenario.id}: ${scenario.title}${scenario.difference ? ` (${scenario.difference.because})` : ''}`, async () => {
       const old = scenario.notOld === undefined && comparesOld;
-      await stage.prepare(scenario, ['datalad-latest', 'ours', ...(old ? (['datalad'] as const) : [])]);
+      await twins.stage.prepare(scenario, ['datalad-latest', 'ours', ...(old ? (['datalad'] as const) : [])]);
       const [latest, ours, older] = await Promise.all([
-        stage.play(scenario, 'datalad-latest'),
-        stage.play(scenario, 'ours'),
-        old ? stage.play(scenario, 'datalad') : undefined,
+        twins.stage.play(scenario, 'datalad-latest'),
+        twins.stage.play(scenario, 'ours'),
+        old ? twins.stage.play(scenario, 'datalad') : undefined,
       ]);
       const deliberate = scenario.difference?.aspects ?? [];
       const same = aspects.filter((aspect) => !deliberate.includes(aspect));

@@ -2,11 +2,10 @@
 import { lstatSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import * as fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
-import type { Base, Ending, Scenario } from '../support/scenario.ts';
-import { openStage, type Stage } from '../support/twins-run.ts';
-import { createWorld, type World } from '../support/world.ts';
+import { type Base, type Ending, leftIn, type Scenario } from '../support/scenario.ts';
+import { stageOfTests } from '../support/twins-run.ts';
 
 const FOLDERS = ['.', 'sub', 'sub/inner', 'dir', 'dir/other', 'dir/plain', 'd'];
 const NAMES = ['f', 'h', 'i', 'o', 'top', 'new', 'with blank', 'ü', '.dot', 'a.in', '1.dat', 'code.txt'];
@@ -89,25 +88,11 @@ const sorted = (told: readonly Record<string, unknown>[]) =>
 
 /** What each save reported is compared elsewhere; here, what came of it. */
 function outcome({ codes, results, state }: Ending) {
-  const repos = Object.entries(state.repos).map(([where, { commits, tree, status, branch }]) => [
-    where,
-    { commits, tree, status, branch },
-  ]);
-  const told = [results[0], results[2]].map((one = []) => sorted(one));
-  return { codes, told, files: state.files, repos: Object.fromEntries(repos) as unknown };
+  return { codes, told: [results[0], results[2]].map((one = []) => sorted(one)), left: leftIn(state) };
 }
 
 describeWith(['datalad-latest', 'git-annex'], 'save at random', () => {
-  let world: World;
-  let stage: Stage;
-  beforeAll(() => {
-    world = createWorld();
-    stage = openStage(world);
-  });
-  afterAll(async () => {
-    await stage.close();
-    world.remove();
-  });
+  const twins = stageOfTests();
 
   test('ten saves end as with DataLad', async () => {
     let number = 0;
@@ -116,11 +101,11 @@ describeWith(['datalad-latest', 'git-annex'], 'save at random', () => {
         const id = `fuzz-${++number}`;
         const setUp = `mkdir -p ds/d; cd ds; ${given.changes.join('; ')}`;
         const asleep: Scenario = { id, title: id, base: given.base, setUp, steps: [] };
-        await stage.prepare(asleep, ['datalad-latest', 'ours']);
-        const scenario = { ...asleep, steps: stepsOf(given, join(stage.folder(asleep, 'ours'), 'ds')) };
+        await twins.stage.prepare(asleep, ['datalad-latest', 'ours']);
+        const scenario = { ...asleep, steps: stepsOf(given, join(twins.stage.folder(asleep, 'ours'), 'ds')) };
         const [theirs, ours] = await Promise.all([
-          stage.play(scenario, 'datalad-latest'),
-          stage.play(scenario, 'ours'),
+          twins.stage.play(scenario, 'datalad-latest'),
+          twins.stage.play(scenario, 'ours'),
         ]);
         const what = `${setUp}\n${JSON.stringify(scenario.steps)}\n${ours.stderr.join('\n')}`;
         expect(outcome(ours), what).toEqual(outcome(theirs));

@@ -1,5 +1,6 @@
 /** Histories with merges (X76–X80): those that DataLad's own tests draw, each rerun in three ways or more. */
-import { asked, type RerunScenario } from './histories-scenario.ts';
+import { differs, hasGraph } from './histories-difference.ts';
+import { asked, rerun, type RerunScenario } from './histories-scenario.ts';
 
 const three = asked('--since= --onto=', '--since= --onto=main^2', '--since=');
 
@@ -114,6 +115,30 @@ export const mergeScenarios: readonly RerunScenario[] = [
       ],
     },
     forms: three,
+  },
+  {
+    id: 'S-01-kept',
+    title: 'a merge that stays as it is, and a commit beside it',
+    history: {
+      base: 'git',
+      commits: [
+        { name: 'a', files: { a: 'a' } },
+        { name: 'b', run: foo },
+        { name: 'c', files: { c: 'c' } },
+        { name: 'd', on: ['base', 'b'], merge: true },
+        { name: 'e', on: ['d', 'c'], merge: true },
+        { name: 'f', files: { f: 'f' } },
+      ],
+    },
+    forms: [
+      differs(
+        [rerun('--since=', '--onto=b', '--branch=new')],
+        'S-01: after a merge that is kept, DataLad picks onto the merge what follows from an older commit',
+        ['decisions', 'commits'],
+        { code: 0, decisions: ['run b', 'merge d', 'skip c', 'merge e', 'pick f'] },
+        hasGraph("f' <- e"),
+      ),
+    ],
   },
   {
     id: 'X79',

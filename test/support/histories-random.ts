@@ -162,7 +162,9 @@ export function whyNotCompared(history: History, asked: Asked): string | null {
   const start =
     asked.onto === undefined ? head : asked.onto === '' ? parentOf(range.find(isRun) as string) : asked.onto;
   // DataLad checks such a merge out and goes on as if HEAD had stayed: what was picked just before is lost, or what follows lands on the merge.
-  const mayMove = (name: string) => isRun(name) && !isBelow(name, start);
+  const grows = (name: string) =>
+    history.commits.some((one) => one.name === name && 'run' in one && one.run.includes('>>'));
+  const mayMove = (name: string) => isRun(name) && (grows(name) || !isBelow(name, start));
   const keepsParents = (name: string) => isMerge(name) && ![...ancestors(parents, name)].some(mayMove);
   if (asked.onto !== undefined && range.some(keepsParents)) return 'S-01: commits are lost behind a merge that is kept';
   if (asked.onto === undefined && !asked.branch) {

@@ -85,6 +85,15 @@ export const bases = {
   hollow: 'cp -a ../hierarchy/ds origin; git clone -q origin ds; cd ds; git annex init -q',
 } as const;
 
+/** What a tool has left, for comparison: the files, and of each repository all but its configuration and refs. */
+export function leftIn({ files, repos }: FolderState): unknown {
+  const compared = Object.entries(repos).map(([path, { commits, tree, status, branch }]) => [
+    path,
+    { commits, tree, status, branch },
+  ]);
+  return { files, repos: Object.fromEntries(compared) as unknown };
+}
+
 /** Normalises what a tool reported, for comparison: folders, ids of runs, messages as text, and nothing that only one of the tools tells. */
 export function plainResult(
   result: Record<string, unknown>,

@@ -2,11 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { copyTree } from './copy-tree.ts';
 import { bases, type Ending, plainResult, type Scenario } from './scenario.ts';
 import { type DataladVersion, type Finished, type WarmDatalad, warmDatalad } from './twins-datalad.ts';
 import { type FolderState, readState } from './twins-state.ts';
-import { cliPath, type World } from './world.ts';
+import { cliPath, createWorld, type World } from './world.ts';
 
 export type Tool = DataladVersion | 'ours';
 
@@ -29,7 +30,29 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export function openStage(world: World): Stage {
+/** A stage in a world of its own for all tests of the surrounding `describe`; there once these run. */
+export function stageOfTests(): { readonly stage: Stage; readonly world: World } {
+  let world: World;
+  let stage: Stage;
+  beforeAll(() => {
+    world = createWorld();
+    stage = openStage(world);
+  });
+  afterAll(async () => {
+    await stage.close();
+    world.remove();
+  });
+  return {
+    get stage() {
+      return stage;
+    },
+    get world() {
+      return world;
+    },
+  };
+}
+
+function openStage(world: World): Stage {
   const warm = new Map<DataladVersion, Promise<WarmDatalad>>();
   const env = { ...world.env, ...DATE, REPRISE: `${process.execPath} ${cliPath}` };
   const start = (argv: readonly string[], cwd: string, more: Record<string, string> = {}) =>
