@@ -1,12 +1,14 @@
 /** The client of the container engines stands where the command's own process would: streams, exit codes, signals, files. */
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { processesWith } from '../support/container-runs.ts';
+import { engineSocket } from '../support/engines.ts';
 import { describeWith } from '../support/oracles.ts';
 import { createWorld, ORDINARY_UID, type World } from '../support/world.ts';
 import { client, type EngineWorld, engineWorld, type Way } from './engine-world.ts';
@@ -261,4 +263,62 @@ describeWith(['docker'], 'memory', () => {
 
 function sha(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+describeWith(['podman'], 'the streams of a container, by podman', () => {
+  test('are attached one after the other: a second request while the first makes the container is refused', async () => {
+    const engine = await engineWorld('podman', world.dir);
+    const { file } = engine.job(engine.plan(['cat']));
+    const socket = world.path('slow.sock');
+    const door = await slowDoor(engineSocket('podman'), socket);
+    try {
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll(engineSocket('podman'), socket));
+      const child = engine.start(file);
+      child.stdin?.end('all of it');
+      let said = '';
+      child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      child.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      const [code] = await once(child, 'close');
+      // Two at once are refused by chance only, so it is the requests that are looked at.
+      expect([code, said, door.seen()]).toEqual([0, 'all of it', { attached: 2, atOnce: false }]);
+    } finally {
+      door.close();
+    }
+  });
+});
+
+/** A way to an engine that hands an attachment on only when no other one comes within some time, as if the engine were slow; two are handed on at once. */
+async function slowDoor(engine: string, path: string) {
+  const waiting: (() => void)[] = [];
+  const seen = { attached: 0, atOnce: false };
+  const server = createServer({ allowHalfOpen: true }, (near) => {
+    const far = connect({ path: engine, allowHalfOpen: true });
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const)
+      one.on('error', () => other.destroy());
+    far.pipe(near);
+    near.on('end', () => far.end());
+    near.on('data', (chunk: Buffer) => {
+      if (!/^POST \S+\/attach\?/.test(chunk.toString('latin1'))) {
+        far.write(chunk);
+        return;
+      }
+      seen.attached += 1;
+      near.pause();
+      waiting.push(() => {
+        far.write(chunk);
+        near.resume();
+      });
+      const release = () => {
+        for (const handOn of waiting.splice(0)) handOn();
+      };
+      seen.atOnce ||= waiting.length > 1;
+      if (seen.atOnce) release();
+      else void setTimeout(300).then(release);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return { seen: () => seen, close: () => server.close() };
 }

@@ -104,11 +104,11 @@ async function startWith(
   const { plan, engine, name } = job;
   const request = createRequest(plan, engine, env, { init, labels: labelsOf(job) });
   const container = await api.createContainer({ name, ...request });
-  const [output, input] = await Promise.all([
-    attach(api, container.id, OUTPUT),
-    // Podman stops the output of all connections if one of them does not read it.
-    plan.stdin ? attach(api, container.id, { stdin: true, ...(engine.kind === 'podman' ? OUTPUT : {}) }) : null,
-  ]);
+  // One after the other: Podman makes the container for the first, and refuses a second that comes meanwhile.
+  const output = await attach(api, container.id, OUTPUT);
+  // Podman stops the output of all connections if one of them does not read it.
+  const streams = { stdin: true, ...(engine.kind === 'podman' ? OUTPUT : {}) };
+  const input = plan.stdin ? await attach(api, container.id, streams) : null;
   if (signals.first() !== null) return null;
   await container.start();
   return { output, input };
