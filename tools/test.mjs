@@ -67,24 +67,26 @@ function count(report) {
   return { passed: of('passed'), failed: of('failed') + broken.length, skipped };
 }
 
-const MOST_LISTED = 30;
+const MOST_LISTED = 20;
+const LINES_OF_MESSAGE = 12;
 
-/** A line for each failed test, and for each file that could not be loaded: file, title, first line of the message. */
+/** Each failed test, and each file that could not be loaded: file, title, and the beginning of the message. */
 function failedTests(report) {
   return (report?.testResults ?? []).flatMap((file) => {
     const tests = file.assertionResults.filter((test) => test.status === 'failed');
     const rows = tests.map((test) => [test.fullName, test.failureMessages[0]]);
     if (tests.length === 0 && file.status === 'failed') rows.push(['could not be run', file.message]);
-    return rows.map(([title, message]) => `  ${relative(root, file.name)}: ${title}: ${firstLine(message)}`);
+    return rows.map(([title, message]) => `  ${relative(root, file.name)}: ${title}\n${beginning(message)}`);
   });
 }
 
-/** Without the colours of a terminal, and cut, as a message may quote a whole file. */
-function firstLine(message) {
-  const line = stripVTControlCharacters(message ?? '')
-    .trimStart()
-    .split('\n', 1)[0];
-  return line.length > 200 ? `${line.slice(0, 200)} ...` : line;
+/** The first lines, without the colours of a terminal, and cut, as a message may quote a whole file. */
+function beginning(message) {
+  const lines = stripVTControlCharacters(message ?? '')
+    .split('\n')
+    .filter((line) => line.trim() !== '' && !/^ +at .*(node_modules|Promise)/.test(line));
+  const cut = lines.slice(0, LINES_OF_MESSAGE).map((line) => (line.length > 200 ? `${line.slice(0, 200)} ...` : line));
+  return [...cut, ...(lines.length > LINES_OF_MESSAGE ? ['...'] : [])].map((line) => `    ${line}`).join('\n');
 }
 
 const lacking = missing();
