@@ -1,7 +1,7 @@
 /** Adjusted branches of git-annex: a commit there belongs on the branch they were made from. */
 import { RepriseError } from '../core/errors.ts';
 import { execute } from '../sys/proc.ts';
-import { annexDates } from './fake-dates.ts';
+import { annexEnv } from './annex-env.ts';
 import { readHead } from './refs.ts';
 import { gitEnv, type Repo } from './repo.ts';
 
@@ -20,7 +20,7 @@ export async function propagateAdjusted(repo: Repo, commit: string): Promise<str
   const { ref } = await readHead(repo);
   if (correspondingBranch(ref) === null) return commit;
   const args = ['git-annex', 'sync', '--quiet', '--no-commit', '--no-pull', '--no-push', '--no-content'] as const;
-  const result = await execute(args, { cwd: repo.root, env: gitEnv(repo.context, await annexDates(repo)) });
+  const result = await execute(args, { cwd: repo.root, env: gitEnv(repo.context, await annexEnv(repo)) });
   if (result.code !== 0) {
     throw new RepriseError(
       'annex-failed',

@@ -9,7 +9,7 @@ import { encodeName, joinNul } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import type { Result } from '../core/result.ts';
 import { execute, start } from '../sys/proc.ts';
-import { annexDates } from './fake-dates.ts';
+import { annexEnv } from './annex-env.ts';
 import { gitEnv, type Repo } from './repo.ts';
 
 /** One answer of git-annex. */
@@ -91,7 +91,7 @@ async function* speak(
   if (argv[0] === 'git-annex' && !annexInstalled(repo.context.env)) throw annexMissing();
   const child = start(argv, {
     cwd: repo.root,
-    env: gitEnv(repo.context, { ...(await annexDates(repo)), ...request.env }),
+    env: gitEnv(repo.context, { ...(await annexEnv(repo)), ...request.env }),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const ended = new Promise<number | null>((resolve) => {
@@ -177,7 +177,7 @@ export function annexMissing(hints: readonly string[] = ['apt-get install git-an
 
 /** Runs `git-annex` for its effect. Throws `annex-missing`, `annex-failed`. */
 export async function runAnnex(repo: Repo, args: readonly string[]): Promise<void> {
-  const env = gitEnv(repo.context, await annexDates(repo));
+  const env = gitEnv(repo.context, await annexEnv(repo));
   const result = await execute(['git-annex', ...args], { cwd: repo.root, env });
   if (result.code === 0) return;
   const words = result.stderr.trim() || result.stdout.toString('utf8').trim();

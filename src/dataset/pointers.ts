@@ -8,7 +8,7 @@ import { joinNul } from '../core/bytes.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { MAX_POINTER, parsePointer } from './annex/keys.ts';
 import { runAnnex } from './annex-batch.ts';
-import { annexDates } from './fake-dates.ts';
+import { annexEnv } from './annex-env.ts';
 import { git, type Repo } from './repo.ts';
 import { diffTrees, type TreeEntry } from './tree-changes.ts';
 import { readBlobs } from './worktree.ts';
@@ -36,6 +36,6 @@ export async function fillPointers(repo: Repo, from: string, to: string): Promis
   // The index has the sizes of pointers, by which Git takes their content for a change.
   await git(repo, ['-c', 'annex.largefiles=anything', 'update-index', '-z', '--stdin'], {
     input: joinNul([...pointers]),
-    env: await annexDates(repo),
+    env: await annexEnv(repo),
   });
 }

@@ -5,7 +5,7 @@ import { RepriseError } from '../core/errors.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { askAnnex } from './annex-batch.ts';
 import type { Change } from './content-store.ts';
-import { annexDates } from './fake-dates.ts';
+import { annexEnv } from './annex-env.ts';
 import { git, type Repo } from './repo.ts';
 import { WITHOUT_ANNEX_FILTER } from './worktree.ts';
 
@@ -43,7 +43,7 @@ export async function stageInto(repo: Repo, index: string, plan: StagePlan): Pro
   const update = ['update-index', '--add', '--replace', '-z', '--stdin'];
   if (plan.plain.length > 0) await git(repo, [...WITHOUT_ANNEX_FILTER, ...update], { env, input: joinNul(plan.plain) });
   if (plan.filtered.length > 0) {
-    const filterEnv = { ...(await annexDates(repo)), ...env };
+    const filterEnv = { ...(await annexEnv(repo)), ...env };
     const stage = (paths: readonly string[]) =>
       git(repo, ['-c', 'annex.largefiles=anything', ...update], { env: filterEnv, input: joinNul(paths) });
     const sizeOf = (path: string) => lstatOrNull(`${repo.root}/${path}`)?.size;

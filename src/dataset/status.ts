@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fsPath, splitNul } from '../core/bytes.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { correspondingBranch } from './adjusted.ts';
+import { seeAllChanges } from './annex-env.ts';
 import { readHead, readRef } from './refs.ts';
 import { git, type Repo, repoAt } from './repo.ts';
 import { isPassable, selectBelow } from './tracked.ts';
@@ -49,6 +50,7 @@ export async function datasetStatus(repo: Repo, options: DatasetStatusOptions): 
   const paths = options.paths?.includes('') ? null : options.paths;
   if (paths?.length === 0) return [];
   const head = (await readHead(repo)).commit;
+  await seeAllChanges(repo);
   const [now, changed, before] = await Promise.all([
     listWorktree(repo, paths, options.untracked),
     listPaths(repo, ['ls-files', '-z', '-m', '-d'], paths),

@@ -1,7 +1,7 @@
 /** What differs between the last commit, the index and the work tree: one `git status`, read exactly. */
 import { decodeName } from '../core/bytes.ts';
 import { MAX_POINTER, parsePointer } from './annex/keys.ts';
-import { annexDates } from './fake-dates.ts';
+import { annexEnv } from './annex-env.ts';
 import { assertIndex } from './index-check.ts';
 import { nextAnswer } from './object-reader.ts';
 import { git, type Repo } from './repo.ts';
@@ -54,9 +54,7 @@ export const WITHOUT_HOOKS = ['-c', 'core.hooksPath=/dev/null'] as const;
 export async function scanWorktree(repo: Repo, options: ScanOptions): Promise<readonly ScanEntry[]> {
   const entries = await scan(repo, options, WITHOUT_ANNEX_FILTER);
   // The filter notes content that it has not seen yet as being here.
-  const filtered = (await pointersAmong(repo, entries))
-    ? await scan(repo, options, [], await annexDates(repo))
-    : entries;
+  const filtered = (await pointersAmong(repo, entries)) ? await scan(repo, options, [], await annexEnv(repo)) : entries;
   return markUnlocked(repo, filtered);
 }
 

@@ -9,7 +9,7 @@ import { decodeName, fsPath } from '../core/bytes.ts';
 import { RepriseError } from '../core/errors.ts';
 import { keyFileName, keyFromLink } from '../dataset/annex/keys.ts';
 import { type AnnexAnswer, runAnnex, tellAnnex } from '../dataset/annex-batch.ts';
-import { annexDates } from '../dataset/fake-dates.ts';
+import { annexEnv } from '../dataset/annex-env.ts';
 import { objectFile } from '../dataset/presence.ts';
 import { gitText, type Repo } from '../dataset/repo.ts';
 import { lstatOrNull } from '../sys/files.ts';
@@ -28,7 +28,7 @@ export async function download(repo: Repo, url: string, folder: string, path: st
   const shared = join(repo.gitDir, 'index');
   if (lstatOrNull(shared)) copyFileSync(shared, index);
   const gitDir = await gitText(repo, ['rev-parse', '--absolute-git-dir']);
-  const dates = await annexDates(repo);
+  const dates = await annexEnv(repo);
   const elsewhere: Repo = { ...repo, root: tree };
   const label = `download ${url}`;
   const answers: AnnexAnswer[] = [];

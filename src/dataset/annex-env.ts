@@ -1,0 +1,20 @@
+/** What git-annex, and Git with git-annex's filter, need before they are started. */
+import { join } from 'node:path';
+import { parseBoolean } from '../core/config.ts';
+import { renewSentinel } from './annex/sentinel.ts';
+import { annexDates } from './fake-dates.ts';
+import { readConfig } from './read-config.ts';
+import type { Repo } from './repo.ts';
+
+/** Makes git-annex see every change of unlocked files in a repository that was copied. */
+export async function seeAllChanges(repo: Repo): Promise<void> {
+  // Where inodes are never the same for long, git-annex would look at all content again and again.
+  const keepsInodes = async () => parseBoolean((await readConfig(repo)).get('annex.crippledfilesystem') ?? '') !== true;
+  await renewSentinel(join(repo.commonDir, 'annex'), keepsInodes);
+}
+
+/** Does that, and returns what has to be in the environment of the process. */
+export async function annexEnv(repo: Repo): Promise<NodeJS.ProcessEnv> {
+  await seeAllChanges(repo);
+  return annexDates(repo);
+}
