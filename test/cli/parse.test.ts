@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { RepriseError } from '../../src/core/errors.ts';
 import { configOverrides, resultFilter, workingFolder } from '../../src/cli/invocation.ts';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RepriseError } from '../../src/core/errors.ts';
 import { identifyImage } from '../../src/containers/identity.ts';

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeName, fsPath, joinNul } from '../../src/core/bytes.ts';
 import {

@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, writeFileSync } from 'node:fs';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decideLargeness, type FileFacts, isBinary, type Largeness } from '../../src/dataset/annex/largefiles.ts';
 import { matchesGlob, parseExpression, parseSize } from '../../src/dataset/annex/matching-expression.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { expect, test } from 'vitest';
 import { addPresence, journalName, logPath } from '../../src/dataset/annex/location-log.ts';
 

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { nameMatcher } from '../../src/core/fnmatch.ts';
 import { globPaths } from '../../src/dataset/glob.ts';

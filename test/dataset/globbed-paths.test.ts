@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expand, expandStrict, globPatterns } from '../../src/dataset/globbed-paths.ts';
 import { DEEP, pattern, plant, tree } from '../support/odd-trees.ts';

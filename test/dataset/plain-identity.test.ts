@@ -1,5 +1,5 @@
 /** Who commits, told without Git: wherever that is done, it is what Git says. */
-import { assert, constantFrom, property, string } from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configFrom } from '../../src/core/config.ts';
 import { plainIdentity } from '../../src/dataset/plain-identity.ts';
@@ -12,12 +12,12 @@ beforeAll(() => {
 afterAll(() => world.remove());
 
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kolkata', 'America/St_Johns', 'Pacific/Auckland'];
-const letters = string({ unit: constantFrom(...Array.from('aZ0é姓.,:;<>"\\\'_-+@ \t')), maxLength: 6 });
+const letters = fc.string({ unit: fc.constantFrom(...Array.from('aZ0é姓.,:;<>"\\\'_-+@ \t')), maxLength: 6 });
 
 test('names, addresses and zones that Git does not change', () => {
   const seen = { plain: 0, asked: 0 };
-  assert(
-    property(letters, letters, constantFrom(...ZONES), (name, address, zone) => {
+  fc.assert(
+    fc.property(letters, letters, fc.constantFrom(...ZONES), (name, address, zone) => {
       const config = configFrom([
         ['user.name', name],
         ['user.email', address],

@@ -1,7 +1,7 @@
 /** Verdicts on replays in real repositories. */
 import { join } from 'node:path';
 import { chmodSync, symlinkSync, unlinkSync } from 'node:fs';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Repo, requireRepo } from '../../src/dataset/repo.ts';
 import { openWorkspace } from '../../src/dataset/workspace.ts';

@@ -1,5 +1,5 @@
 /** Random histories, rerun one command after the other and several at once: the same commits, to the last bit. */
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { commitVerbatim, copyOf } from '../support/replays.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { configFrom } from '../../src/core/config.ts';
 import { urlRefusal } from '../../src/dataset/clone.ts';

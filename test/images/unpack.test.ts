@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, describe, expect, test } from 'vitest';
 import { unpackTar } from '../../src/images/unpack.ts';
 

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { RepriseError } from '../../src/core/errors.ts';
 import { formatTemplate } from '../../src/core/format.ts';

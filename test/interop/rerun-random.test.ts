@@ -1,5 +1,5 @@
 /** Random histories, rerun at random: DataLad 1.6 and we decide alike, and end with the same history and the same tree. */
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { argumentsOf, someCase } from '../support/histories-random.ts';
 import { type HistoryStage, openHistories, type Replayed } from '../support/histories-stage.ts';

@@ -1,5 +1,5 @@
 /** Commands and options put together at random: DataLad 1.6 and we leave the same trees, records and work trees. */
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { expect, test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { type Base, type Ending, leftIn, type Scenario } from '../support/scenario.ts';

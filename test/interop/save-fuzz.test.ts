@@ -1,7 +1,7 @@
 /** Work trees put together at random: DataLad 1.6 and we tell the same of them, save the same commits, and leave the same. */
 import { lstatSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { expect, test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { type Base, type Ending, leftIn, type Scenario } from '../support/scenario.ts';

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeName } from '../../src/core/bytes.ts';
 import { quoteWord } from '../../src/core/quote.ts';

@@ -3,7 +3,7 @@
  *
  * Both are values that shrink: a history to a short line of commits, a rerun to `rerun --since=`.
  */
-import * as fc from 'fast-check';
+import { fc } from './random.ts';
 import type { History, HistoryCommit } from './histories.ts';
 
 /** A commit before it is known what it can stand on: numbers say how far back its parents are. */

@@ -1,7 +1,7 @@
 /** Random trees with odd names, and random patterns to look for them. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from './random.ts';
 import { compareCodePoints, fsPath } from '../../src/core/bytes.ts';
 
 type Kind = 'file' | 'folder' | { readonly link: string };

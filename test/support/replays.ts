@@ -1,6 +1,7 @@
 /** Histories to be rerun, records that nobody of us has written, and what a rerun says and leaves. */
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { settleIn } from './copy-tree.ts';
 import { linesOfTree } from './work-tree.ts';
 import type { Outcome, World } from './world.ts';
 
@@ -8,6 +9,7 @@ import type { Outcome, World } from './world.ts';
 export function copyOf(world: World, template: string, name: string): string {
   const copy = world.path(name);
   cpSync(template, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  settleIn(copy);
   world.git(copy, 'status');
   return copy;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeName } from '../../src/core/bytes.ts';
 import { readRange } from '../../src/containers/formats/byte-range.ts';

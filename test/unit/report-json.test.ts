@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { toJson } from '../../src/report/json.ts';
 import { describeWith } from '../support/oracles.ts';

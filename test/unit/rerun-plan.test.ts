@@ -1,6 +1,6 @@
 /** What a replay plan says of each commit of a range: pure decisions on histories that are written down here. */
 import { createHash } from 'node:crypto';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import type { RepriseError } from '../../src/core/errors.ts';
 import { normaliseRecord } from '../../src/record/normalise.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { parseScoped, renderSettings, type Setting, workspaceSettings } from '../../src/dataset/workspace-config.ts';
 

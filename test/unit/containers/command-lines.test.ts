@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { engineCalls, replaceEngine, replaceImage, replaceProgram } from '../../../src/containers/command-lines.ts';
 import { quoteWord } from '../../../src/core/quote.ts';

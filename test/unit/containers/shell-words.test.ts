@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { simpleCommands } from '../../../src/containers/shell-words.ts';
 import { quoteWord } from '../../../src/core/quote.ts';

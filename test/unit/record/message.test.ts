@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { type ParsedMessage, parseMessage, renderMessage, shortCommand } from '../../../src/record/message.ts';
 import { stripEnd } from '../../../src/record/locate.ts';

@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { toCompactJson, toPrettyJson } from '../../../src/record/python-json.ts';
 import { describeWith } from '../../support/oracles.ts';

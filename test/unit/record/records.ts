@@ -1,5 +1,5 @@
 /** Random run records, and a plain one. */
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import type { RunExtension, RunRecord } from '../../../src/record/run-record.gen.ts';
 
 export const plainRecord: RunRecord = {

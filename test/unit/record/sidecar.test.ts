@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { toCompactJson } from '../../../src/record/python-json.ts';
 import { decodeSidecar, encodeSidecar, sidecarId, sidecarPath } from '../../../src/record/sidecar.ts';

@@ -1,6 +1,6 @@
 /** What names alone say about two states of an output. */
 import { createHash } from 'node:crypto';
-import * as fc from 'fast-check';
+import { fc } from '../../support/random.ts';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, keyForDigest, type Backend } from '../../../src/dataset/annex/keys.ts';
 import type { FileState } from '../../../src/dataset/tree-compare.ts';
