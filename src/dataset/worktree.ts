@@ -1,10 +1,11 @@
 /** What differs between the last commit, the index and the work tree: one `git status`, read exactly. */
+import { join } from 'node:path';
 import { decodeName } from '../core/bytes.ts';
 import { MAX_POINTER, parsePointer } from './annex/keys.ts';
 import { annexEnv } from './annex-env.ts';
 import { assertIndex } from './index-check.ts';
 import { nextAnswer } from './object-reader.ts';
-import { git, type Repo } from './repo.ts';
+import { git, type Repo, repoAt } from './repo.ts';
 import { isPassable, selectBelow } from './tracked.ts';
 
 export interface ScanEntry {
@@ -49,13 +50,26 @@ export const WITHOUT_HOOKS = ['-c', 'core.hooksPath=/dev/null'] as const;
  * Scans a work tree. Ignored files are never listed; subdatasets are one entry each.
  *
  * Files are compared without git-annex's filter first. Only where an unlocked annexed file looks modified that way is the scan
- * repeated with the filter, which alone can tell.
+ * repeated with the filter, which alone can tell; and a subdataset that looks modified is scanned by itself.
  */
 export async function scanWorktree(repo: Repo, options: ScanOptions): Promise<readonly ScanEntry[]> {
   const entries = await scan(repo, options, WITHOUT_ANNEX_FILTER);
   // The filter notes content that it has not seen yet as being here.
   const filtered = (await pointersAmong(repo, entries)) ? await scan(repo, options, [], await annexEnv(repo)) : entries;
-  return markUnlocked(repo, filtered);
+  return markUnlocked(repo, await withoutTouched(repo, filtered));
+}
+
+/** Leaves out subdatasets that look modified without the filter, but have no change: unlocked files that were only touched, or copied with all around them. */
+async function withoutTouched(repo: Repo, entries: readonly ScanEntry[]): Promise<readonly ScanEntry[]> {
+  const kept: ScanEntry[] = [];
+  for (const entry of entries) {
+    const { indexState, submodule } = entry;
+    const isSuspect =
+      indexState === '.' && submodule?.modified === true && !submodule.commitChanged && !submodule.untracked;
+    const sub = isSuspect ? repoAt(join(repo.root, entry.path), repo.context) : null;
+    if (sub === null || (await scanWorktree(sub, { untracked: 'no' })).length > 0) kept.push(entry);
+  }
+  return kept;
 }
 
 async function markUnlocked(repo: Repo, entries: readonly ScanEntry[]): Promise<readonly ScanEntry[]> {

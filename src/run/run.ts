@@ -103,11 +103,13 @@ export function dirtyDataset(
       .slice(0, 3)
       .map((entry) => entry.path)
       .join(', ') + (entries.length > 3 ? `, and ${entries.length - 3} more` : '');
+  // Without -r a subdataset is saved as the commit that it is at.
+  const isInside = entries.some(({ submodule }) => submodule?.modified || submodule?.untracked);
   return new RepriseError(
     'dataset-dirty',
     `The dataset at ${root} has unsaved changes (${names}), so the changes of the command could not be told apart`,
     {
-      hints: ['reprise save', otherwise],
+      hints: [isInside ? 'reprise save -r' : 'reprise save', otherwise],
       data: { paths: entries.map((entry) => entry.path) },
     },
   );

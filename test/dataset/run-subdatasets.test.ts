@@ -138,6 +138,37 @@ describeWith(['git-annex'], 'a run whose outputs lie in subdatasets', () => {
   });
 });
 
+describeWith(['git-annex'], 'what is unsaved in subdatasets', () => {
+  test.each([
+    ['in a file', 'echo changed > z/new'],
+    ['in an unlocked file', 'git -C z annex unlock -q data && echo changed > z/data'],
+  ])('%s: is told, with a line that saves it', (title, change) => {
+    const dataset = fresh(`unsaved ${title}`);
+    world.sh(dataset, change);
+    const refused = world.reprise(dataset, ['run', 'touch ran']);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('unsaved changes (z)') });
+    const [, hint = ''] = /^hint: (reprise .*)$/m.exec(refused.stderr) ?? [];
+    expect(world.reprise(dataset, hint.split(' ').slice(1))).toMatchObject({ code: 0 });
+    expect(world.reprise(dataset, ['run', 'touch ran'])).toMatchObject({ code: 0 });
+    expectConsistent(dataset);
+  });
+
+  test('is nothing where an unlocked file was only touched, or copied with the whole hierarchy', () => {
+    const unlocked = fresh('unlocked');
+    world.sh(join(unlocked, 'a/b'), 'git annex unlock -q data && git commit -qm unlocked');
+    expect(world.reprise(unlocked, ['save', '-r', '-m', 'unlocked'])).toMatchObject({ code: 0 });
+    const dataset = world.path('unlocked copy');
+    world.ok(['cp', '-aT', unlocked, dataset]);
+    expect(world.reprise(dataset, ['run', 'touch once'])).toMatchObject({ code: 0 });
+    world.sh(dataset, 'touch -d 2001-02-03 a/b/data');
+    expect(world.reprise(dataset, ['run', 'touch again'])).toMatchObject({ code: 0 });
+    expect(world.reprise(dataset, ['rerun'])).toMatchObject({ code: 0 });
+    world.sh(dataset, 'echo other >> a/b/data');
+    expect(world.reprise(dataset, ['run', 'touch not'])).toMatchObject({ code: 1 });
+    expect(existsSync(join(dataset, 'not'))).toBe(false);
+  });
+});
+
 describeWith(['git-annex'], 'subdatasets that are not installed', () => {
   test('are installed for an input, which is fetched, and no other is', () => {
     const dataset = bare('input');
