@@ -8,7 +8,7 @@ import { git, type Repo } from '../dataset/repo.ts';
 import { readSubdatasets } from '../dataset/subdatasets.ts';
 import { lstatOrNull } from '../sys/files.ts';
 import { statId } from '../sys/stat-id.ts';
-import { inputFiles } from './inputs.ts';
+import { lookAtAll } from './inputs.ts';
 import { groupByRepo } from './locate-repo.ts';
 import { meantPaths, realPattern, type Subject } from './subject.ts';
 
@@ -35,7 +35,7 @@ export async function compareDeclared(
   before: ReadonlyMap<string, string>,
   changed: readonly string[],
 ): Promise<DeclaredVersusActual> {
-  const after = inputFiles(subject, outputs);
+  const after = lookAtAll(subject, outputs).map((file) => file.path);
   const touched = new Set(
     [...after, ...before.keys()].filter((path) => statId(join(subject.repo.root, path)) !== (before.get(path) ?? '')),
   );

@@ -29,43 +29,56 @@ export interface InputFile {
 /**
  * Looks at every file that matched paths stand for; folders are walked, but never into a Git directory.
  *
+ * A folder stands for the files of the dataset that it is or lies in: those of subdatasets below it are not meant, as for `datalad get`.
  * What lies behind a link is named by its real path; a link to a folder stands for itself and for the folder. What is outside is left out.
  */
 export function lookAtInputs(subject: Subject, inputs: GlobResult): readonly InputFile[] {
+  return lookAt(subject, inputs, false);
+}
+
+/** As `lookAtInputs`, with the subdatasets below matched folders: whatever changes in declared outputs is saved. */
+export function lookAtAll(subject: Subject, matched: GlobResult): readonly InputFile[] {
+  return lookAt(subject, matched, true);
+}
+
+function lookAt(subject: Subject, matched: GlobResult, inSubdatasets: boolean): readonly InputFile[] {
   const { root } = subject.repo;
   const real = datasetPaths(subject);
-  const seen = new Set<string>();
-  const files: InputFile[] = [];
-  for (const declared of expandStrict(inputs)) {
+  const walk: Walk = { root, inSubdatasets, seen: new Set(), files: [] };
+  for (const declared of expandStrict(matched)) {
     const path = real(declared);
     if (path === null) continue;
-    const kind = collectFiles(root, path, seen, files);
+    const kind = collectFiles(walk, path, true);
     const behind = kind === 'folder-link' ? real(`${declared}/`) : null;
-    if (behind !== null) collectFiles(root, behind, seen, files);
+    if (behind !== null) collectFiles(walk, behind, true);
   }
-  return files;
+  return walk.files;
+}
+
+interface Walk {
+  readonly root: string;
+  readonly inSubdatasets: boolean;
+  readonly seen: Set<string>;
+  readonly files: InputFile[];
 }
 
 /** Collects what is at a path, and says what it is; null for what was collected before. */
-function collectFiles(root: string, path: string, seen: Set<string>, files: InputFile[]): Look['kind'] | null {
+function collectFiles(walk: Walk, path: string, isMatched: boolean): Look['kind'] | null {
+  const { root, seen, files } = walk;
   if (seen.has(path)) return null;
-  seen.add(path);
   const absolute = join(root, path);
   const found = look(absolute);
   if (found.kind !== 'folder') {
+    seen.add(path);
     files.push({ path, look: found });
     return found.kind;
   }
-  for (const entry of readdirSync(fsPath(absolute), { encoding: 'buffer' })) {
-    const name = decodeName(entry);
-    if (name !== '.git') collectFiles(root, path === '' ? name : `${path}/${name}`, seen, files);
-  }
+  const names = readdirSync(fsPath(absolute), { encoding: 'buffer' }).map((entry) => decodeName(entry));
+  // It may be matched by itself later.
+  if (!isMatched && !walk.inSubdatasets && names.includes('.git')) return found.kind;
+  seen.add(path);
+  for (const name of names) if (name !== '.git') collectFiles(walk, path === '' ? name : `${path}/${name}`, false);
   return found.kind;
-}
-
-/** Paths, relative to the dataset's root, of the files that matched paths stand for. */
-export function inputFiles(subject: Subject, inputs: GlobResult): readonly string[] {
-  return lookAtInputs(subject, inputs).map((file) => file.path);
 }
 
 const SURE: ReadonlySet<Look['kind']> = new Set(['link', 'folder-link']);

@@ -11,7 +11,7 @@ import { contentAt } from '../dataset/presence.ts';
 import { realPaths } from '../dataset/real-paths.ts';
 import { lstatOrNull, removeIfThere } from '../sys/files.ts';
 import { statId } from '../sys/stat-id.ts';
-import { inputFiles, lookAtInputs } from './inputs.ts';
+import { lookAtAll, lookAtInputs } from './inputs.ts';
 import type { PreparedOutput } from './journal.ts';
 import { repoLocator } from './locate-repo.ts';
 import { datasetPaths, type Subject } from './subject.ts';
@@ -26,7 +26,7 @@ export interface OutputStep {
 /**
  * Plans the preparation of matched outputs: annexed files with content get a writable copy, those without give way.
  *
- * Inside a declared folder, files without content are left alone, as DataLad does.
+ * Inside a declared folder, files without content are left alone, as DataLad does, and so are subdatasets.
  *
  * @param written files, relative to the root, that a replayed run wrote: prepared as if each was declared
  */
@@ -40,7 +40,8 @@ export function planOutputs(
   const declared = expandStrict(outputs, { dot: false }).flatMap((path) => datasetPath(path) ?? []);
   const again = written.filter(reachability(subject));
   const direct = new Set([...declared, ...again]);
-  return [...new Set([...inputFiles(subject, outputs), ...again])].flatMap((path): OutputStep[] => {
+  const files = lookAtInputs(subject, outputs).map((file) => file.path);
+  return [...new Set([...files, ...again])].flatMap((path): OutputStep[] => {
     const { repo, path: own } = locate(path);
     const content = contentAt(repo, own);
     if (content.kind !== 'annexed') return [];
@@ -144,5 +145,5 @@ function reachability({ repo }: Pick<Subject, 'repo'>): (path: string) => boolea
 
 /** Identity of every file that matched outputs stand for. */
 export function rememberOutputs(subject: Subject, outputs: GlobResult): readonly (readonly [string, string])[] {
-  return lookAtInputs(subject, outputs).map(({ path, look }) => [path, look.id]);
+  return lookAtAll(subject, outputs).map(({ path, look }) => [path, look.id]);
 }

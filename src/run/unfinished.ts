@@ -12,7 +12,7 @@ import type { ScanEntry } from '../dataset/worktree.ts';
 import { renderMessage, shortCommand } from '../record/message.ts';
 import { joinNul } from '../core/bytes.ts';
 import type { Journal } from './journal.ts';
-import { inputFiles } from './inputs.ts';
+import { lookAtAll } from './inputs.ts';
 import { putBack } from './outputs.ts';
 import type { Subject } from './subject.ts';
 
@@ -27,7 +27,7 @@ export async function setAside(subject: Subject, journal: Journal): Promise<stri
   putBack(subject, journal.prepared);
   const declared = journal.explicit
     ? [
-        ...inputFiles(subject, globPatterns(journal.outputPatterns, subject.pwd)),
+        ...lookAtAll(subject, globPatterns(journal.outputPatterns, subject.pwd)).map((file) => file.path),
         ...journal.outputsBefore.map(([path]) => path),
       ]
     : null;

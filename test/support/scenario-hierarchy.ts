@@ -2,6 +2,11 @@
 import type { Ending, Scenario } from './scenario.ts';
 import { equal, run, within } from './scenario-steps.ts';
 
+/** A line that prints which files of the subdatasets a test is true of. */
+function those(test: string): string {
+  return `for f in sub/f sub/inner/i dir/other/o; do ${test} $f && echo $f; done; true`;
+}
+
 export const hierarchyScenarios: readonly Scenario[] = [
   { id: 'X12', title: 'a run in a subdataset', base: 'hierarchy', steps: [within('ds/sub', 'echo x > x')] },
   {
@@ -96,6 +101,44 @@ export const hierarchyScenarios: readonly Scenario[] = [
     title: 'a pattern below a plain folder and an uninstalled subdataset',
     base: 'hollow',
     steps: [run('-i', 'dir/oth*/o', 'cat dir/other/o > out')],
+  },
+  {
+    id: 'X69-below',
+    title: 'a folder as input stands for the files of the dataset that it is or lies in',
+    base: 'hollow',
+    setUp: 'cd ds; $REPRISE get -n -r .',
+    steps: [
+      run('-i', '.', '-i', 'dir', those('test -e')),
+      run('-i', 'sub', those('test -e')),
+      run('-i', 'dir/*', those('test -e')),
+      run('-i', '**/i', those('test -e')),
+    ],
+  },
+  {
+    id: '2.7-below',
+    title: 'so does a folder as output',
+    base: 'hierarchy',
+    steps: [
+      run('-o', '.', '-o', 'dir', those('test ! -L')),
+      run('-o', 'sub/', those('test ! -L')),
+      run('-o', 'sub/inner/*', those('test ! -L')),
+    ],
+    difference: {
+      because: 'a subdataset in which nothing has changed is not reported as saved',
+      aspects: ['results'],
+      ours: (ending) => equal(ending.printed.join('|'), '|sub/f\n|sub/inner/i\n'),
+    },
+  },
+  {
+    id: '2.7-mount',
+    title: 'a subdataset as output',
+    base: 'hierarchy',
+    steps: [run('-o', 'sub', those('test ! -L'))],
+    difference: {
+      because: 'what is declared can be written: its files are unlocked without a final slash, too',
+      aspects: ['printed', 'results'],
+      ours: (ending) => equal(ending.printed.join(), 'sub/f\n'),
+    },
   },
   {
     id: 'S-13',
