@@ -56,18 +56,22 @@ export async function scanWorktree(repo: Repo, options: ScanOptions): Promise<re
   const entries = await scan(repo, options, WITHOUT_ANNEX_FILTER);
   // The filter notes content that it has not seen yet as being here.
   const filtered = (await pointersAmong(repo, entries)) ? await scan(repo, options, [], await annexEnv(repo)) : entries;
-  return markUnlocked(repo, await withoutTouched(repo, filtered));
+  return markUnlocked(repo, await withoutTouched(repo, options, filtered));
 }
 
 /** Leaves out subdatasets that look modified without the filter, but have no change: unlocked files that were only touched, or copied with all around them. */
-async function withoutTouched(repo: Repo, entries: readonly ScanEntry[]): Promise<readonly ScanEntry[]> {
+async function withoutTouched(
+  repo: Repo,
+  { untracked }: ScanOptions,
+  entries: readonly ScanEntry[],
+): Promise<readonly ScanEntry[]> {
   const kept: ScanEntry[] = [];
   for (const entry of entries) {
     const { indexState, submodule } = entry;
     const isSuspect =
       indexState === '.' && submodule?.modified === true && !submodule.commitChanged && !submodule.untracked;
     const sub = isSuspect ? repoAt(join(repo.root, entry.path), repo.context) : null;
-    if (sub === null || (await scanWorktree(sub, { untracked: 'no' })).length > 0) kept.push(entry);
+    if (sub === null || (await scanWorktree(sub, { untracked })).length > 0) kept.push(entry);
   }
   return kept;
 }

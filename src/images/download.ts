@@ -28,7 +28,7 @@ export async function download(repo: Repo, url: string, folder: string, path: st
   const shared = join(repo.gitDir, 'index');
   if (lstatOrNull(shared)) copyFileSync(shared, index);
   const gitDir = await gitText(repo, ['rev-parse', '--absolute-git-dir']);
-  const dates = await annexEnv(repo);
+  const annex = await annexEnv(repo);
   const elsewhere: Repo = { ...repo, root: tree };
   const label = `download ${url}`;
   const answers: AnnexAnswer[] = [];
@@ -37,7 +37,7 @@ export async function download(repo: Repo, url: string, folder: string, path: st
     const asked = tellAnnex(elsewhere, {
       args: ['addurl', `--file=${path}`],
       files: [url],
-      env: { ...dates, GIT_DIR: gitDir, GIT_WORK_TREE: tree, GIT_INDEX_FILE: index },
+      env: { ...annex, GIT_DIR: gitDir, GIT_WORK_TREE: tree, GIT_INDEX_FILE: index },
       onProgress: (_, done) => repo.context.emit({ kind: 'progress', label, done, total: 0, unit: 'bytes' }),
     });
     for await (const answer of asked) answers.push(answer);

@@ -1,8 +1,9 @@
 /** Commands over a hierarchy of datasets, put together at random: DataLad 1.6 and we leave the same in each of them, and once more when that is rerun. */
 import { fc } from '../support/random.ts';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { type Ending, leftIn, type Scenario } from '../support/scenario.ts';
+import { expectSameEndings } from '../support/twins-random.ts';
 import { stageOfTests } from '../support/twins-run.ts';
 
 /** Annexed files of the ground, each in a dataset of its own but two. */
@@ -71,18 +72,6 @@ describeWith(['datalad-latest', 'git-annex'], 'run in a hierarchy at random', ()
   const twins = stageOfTests();
 
   test('six runs end as with DataLad', async () => {
-    let number = 0;
-    await fc.assert(
-      fc.asyncProperty(plan, async (given) => {
-        const scenario = scenarioOf(given, `fuzz-${++number}`);
-        await twins.stage.prepare(scenario, ['datalad-latest', 'ours']);
-        const [theirs, ours] = await Promise.all([
-          twins.stage.play(scenario, 'datalad-latest'),
-          twins.stage.play(scenario, 'ours'),
-        ]);
-        expect(outcome(ours), `${JSON.stringify(scenario.steps)}\n${ours.stderr.join('\n')}`).toEqual(outcome(theirs));
-      }),
-      { numRuns: 6, interruptAfterTimeLimit: 60_000 },
-    );
+    await expectSameEndings(twins.stage, { plan, numRuns: 6, scenarioOf, outcome });
   }, 600_000);
 });

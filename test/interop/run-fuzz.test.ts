@@ -1,8 +1,9 @@
 /** Commands and options put together at random: DataLad 1.6 and we leave the same trees, records and work trees. */
 import { fc } from '../support/random.ts';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { type Base, type Ending, leftIn, type Scenario } from '../support/scenario.ts';
+import { expectSameEndings } from '../support/twins-random.ts';
 import { stageOfTests } from '../support/twins-run.ts';
 
 /** A shell line that changes files; paths are relative to the root of the dataset, which is `$r`. */
@@ -91,18 +92,6 @@ describeWith(['datalad-latest', 'git-annex'], 'run at random', () => {
   const twins = stageOfTests();
 
   test('ten runs end as with DataLad', async () => {
-    let number = 0;
-    await fc.assert(
-      fc.asyncProperty(plan, async (given) => {
-        const scenario = scenarioOf(given, `fuzz-${++number}`);
-        await twins.stage.prepare(scenario, ['datalad-latest', 'ours']);
-        const [theirs, ours] = await Promise.all([
-          twins.stage.play(scenario, 'datalad-latest'),
-          twins.stage.play(scenario, 'ours'),
-        ]);
-        expect(outcome(ours), `${JSON.stringify(scenario.steps)}\n${ours.stderr.join('\n')}`).toEqual(outcome(theirs));
-      }),
-      { numRuns: 10, interruptAfterTimeLimit: 60_000 },
-    );
+    await expectSameEndings(twins.stage, { plan, numRuns: 10, scenarioOf, outcome });
   }, 600_000);
 });

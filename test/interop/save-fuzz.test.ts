@@ -2,9 +2,10 @@
 import { lstatSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fc } from '../support/random.ts';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { describeWith } from '../support/oracles.ts';
 import { type Base, type Ending, leftIn, type Scenario } from '../support/scenario.ts';
+import { expectSameEndings } from '../support/twins-random.ts';
 import { stageOfTests } from '../support/twins-run.ts';
 
 const FOLDERS = ['.', 'sub', 'sub/inner', 'dir', 'dir/other', 'dir/plain', 'd'];
@@ -71,8 +72,12 @@ const plan = anyPlan.filter(
 );
 type Plan = typeof plan extends fc.Arbitrary<infer T> ? T : never;
 
+function scenarioOf({ base, changes }: Plan, id: string): Scenario {
+  return { id, title: id, base, setUp: `mkdir -p ds/d; cd ds; ${changes.join('; ')}`, steps: [] };
+}
+
 /** @param root the dataset as it is prepared: what is not there cannot be saved, which only we call an error */
-function stepsOf({ folder, paths, slash, options, dataset, message, asked }: Plan, root: string): Scenario['steps'] {
+function stepsIn(root: string, { folder, paths, slash, options, dataset, message, asked }: Plan): Scenario['steps'] {
   const there = paths.filter((one) => lstatSync(join(root, one), { throwIfNoEntry: false }) !== undefined);
   const named = there.map((one) => (relative(folder, join('ds', one)) || '.') + (slash ? '/' : ''));
   return [
@@ -95,22 +100,6 @@ describeWith(['datalad-latest', 'git-annex'], 'save at random', () => {
   const twins = stageOfTests();
 
   test('ten saves end as with DataLad', async () => {
-    let number = 0;
-    await fc.assert(
-      fc.asyncProperty(plan, async (given) => {
-        const id = `fuzz-${++number}`;
-        const setUp = `mkdir -p ds/d; cd ds; ${given.changes.join('; ')}`;
-        const asleep: Scenario = { id, title: id, base: given.base, setUp, steps: [] };
-        await twins.stage.prepare(asleep, ['datalad-latest', 'ours']);
-        const scenario = { ...asleep, steps: stepsOf(given, join(twins.stage.folder(asleep, 'ours'), 'ds')) };
-        const [theirs, ours] = await Promise.all([
-          twins.stage.play(scenario, 'datalad-latest'),
-          twins.stage.play(scenario, 'ours'),
-        ]);
-        const what = `${setUp}\n${JSON.stringify(scenario.steps)}\n${ours.stderr.join('\n')}`;
-        expect(outcome(ours), what).toEqual(outcome(theirs));
-      }),
-      { numRuns: 10, interruptAfterTimeLimit: 60_000 },
-    );
+    await expectSameEndings(twins.stage, { plan, numRuns: 10, scenarioOf, stepsIn, outcome });
   }, 600_000);
 });

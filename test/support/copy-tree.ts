@@ -1,9 +1,10 @@
 /** Copies of a prepared folder, one for each tool that is compared. */
 import { execFile } from 'node:child_process';
 import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { decodeName, encodeName } from '../../src/core/bytes.ts';
+import { renewSentinel } from '../../src/dataset/annex/sentinel.ts';
 
 const execute = promisify(execFile);
 
@@ -20,10 +21,7 @@ export async function copyTree(from: string, to: string): Promise<void> {
 
 /** Lets git-annex note that all repositories below a folder lie where they lie: in a copy, it does not see some quick changes (`copied.test.ts`). */
 export function settleIn(folder: string): void {
-  for (const path of gitFilesBelow(folder, 'sentinal.cache')) {
-    const { ino, size, mtimeMs } = lstatSync(encodeName(path.replace(/\.cache$/, '')));
-    writeFileSync(encodeName(path), `${ino} ${size} ${Math.floor(mtimeMs / 1000)}`);
-  }
+  for (const path of gitFilesBelow(folder, 'sentinal.cache')) renewSentinel(dirname(path));
 }
 
 /** The files of a name in the Git directories below a folder. */

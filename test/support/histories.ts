@@ -33,8 +33,8 @@ export type HistoryCommit = Placed &
   );
 
 /**
- * With an annex, no plain file may have the size of an annexed one: in a copy of a repository git-annex knows files by size and time only, and takes a
- * plain one that was written in the same second for the annexed one.
+ * With an annex, no plain file has the size of an annexed one: where git-annex knows files by size and time only, as in a copy that is not settled
+ * (`copy-tree.ts`), it takes a plain one that was written in the same second for the annexed one.
  */
 export interface History {
   readonly base: keyof typeof grounds;

@@ -14,19 +14,23 @@ import { readOrNull, writeAtomic } from '../../sys/files.ts';
 const NOTE = 'sentinal.cache';
 
 /**
- * Notes the sentinel as it is now, so that git-annex compares inodes, sizes and exact times: what was noted of other inodes does not fit
- * any more, and git-annex looks at the content of such a file, once. Where that cannot be read or written, all is as it was.
+ * Whether git-annex has noted another sentinel than there is: the repository was copied. Not where that cannot be read.
  *
  * @param annex absolute path of `.git/annex`
- * @param isWanted asked only where the note is old
  */
-export async function renewSentinel(annex: string, isWanted: () => Promise<boolean>): Promise<void> {
-  try {
+export function isCopied(annex: string): boolean {
+  return unlessRefused(() => noteToMake(annex) !== null) ?? false;
+}
+
+/**
+ * Notes the sentinel as it is now, so that git-annex compares inodes, sizes and exact times: what was noted of other inodes does not fit
+ * any more, and git-annex looks at the content of such a file, once. Where that cannot be written, all is as it was.
+ */
+export function renewSentinel(annex: string): void {
+  unlessRefused(() => {
     const note = noteToMake(annex);
-    if (note !== null && (await isWanted())) writeAtomic(join(annex, NOTE), note);
-  } catch (error) {
-    if (typeof (error as NodeJS.ErrnoException).syscall !== 'string') throw error;
-  }
+    if (note !== null) writeAtomic(join(annex, NOTE), note);
+  });
 }
 
 /** `INODE SIZE SECONDS`, as git-annex writes it; without a fraction it compares whole seconds. Null where nothing is to be noted. */
@@ -37,4 +41,13 @@ function noteToMake(annex: string): string | null {
   const inode = String(BigInt.asUintN(64, ino));
   const seconds = String(mtimeNs / 1_000_000_000n);
   return noted[0] === inode && noted[2] === seconds ? null : `${inode} ${size} ${seconds}`;
+}
+
+function unlessRefused<T>(act: () => T): T | null {
+  try {
+    return act();
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).syscall !== 'string') throw error;
+    return null;
+  }
 }
